@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The contract between bpf/ and userspace/: every struct that lies in a map or
+ * crosses the ring buffer. Fixed width, no pointers, no implicit padding, byte
+ * arrays for addresses (so that bpftool prints them as bytes), ports in host
+ * order. A change of any layout here raises XI_ABI_VERSION; the loader refuses
+ * pinned objects of another version.
+ *
+ * The tables of the classifier have a header of their own, classify.h.
+ */
+#ifndef XIPSEC_ABI_H
+#define XIPSEC_ABI_H
+
+#include <linux/types.h>
+
+#define XI_ABI_VERSION 1
+
+#define XI_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type)
+
+enum xi_action { XI_ACT_NONE, XI_ACT_PERMIT, XI_ACT_BLOCK, XI_ACT_NEGOTIATE };
+enum xi_dir { XI_DIR_IN, XI_DIR_OUT, XI_DIR_MAX };
+
+/* Precedence bands, lowest first (design: "Precedence of filters"). */
+enum xi_band {
+	XI_BAND_DEFAULT_RESPONSE,
+	XI_BAND_RULES,
+	XI_BAND_EXEMPTION,
+	XI_BAND_BOOT,
+	XI_BAND_IKE,
+};
+
+#define XI_REASON(NAME, label, text) XI_REASON_##NAME,
+enum xi_reason {
+#include <xipsec/reasons.def>
+	XI_REASON_MAX
+};
+#undef XI_REASON
+
+#define XI_EVENT(NAME, label, text) XI_EVENT_##NAME,
+enum xi_event_kind {
+#include <xipsec/events.def>
+	XI_EVENT_MAX
+};
+#undef XI_EVENT
+
+/*
+ * What the classifier looks at. On ingress the source is remote, on egress the
+ * destination is. Built by parse.bpf.h, and by hand in tests and in explain.
+ */
+struct xi_pkt {
+	__u8 remote[16]; /* IPv4 in the first four bytes, the rest zero */
+	__u8 local[16];
+	__u16 remote_port; /* host order; 0 where the protocol has none */
+	__u16 local_port;
+	__u8 proto; /* upper-layer protocol, after extension headers */
+	__u8 family; /* 4 or 6 */
+	__u8 dir; /* enum xi_dir */
+	__u8 flags; /* XI_PKT_* */
+	__u8 icmp_type, icmp_code;
+	__u8 iface_class; /* enum xi_iface_class */
+	__u8 pad;
+	__u32 len; /* IP packet length in bytes, for counters */
+};
+XI_ASSERT_SIZE(struct xi_pkt, 48);
+
+#define XI_PKT_LOCAL_IS_ME   0x01 /* the local address is one of this host's */
+#define XI_PKT_LATER_FRAG    0x02 /* a fragment without ports: not the first one */
+#define XI_PKT_FIRST_FRAG    0x04
+#define XI_PKT_GROUP	     0x08 /* multicast or broadcast */
+#define XI_PKT_ND	     0x10 /* IPv6 neighbour discovery, RFC 4861 types 133-137 */
+
+enum xi_iface_class { XI_IFACE_LAN, XI_IFACE_REMOTE_ACCESS };
+
+/* What the classifier answers. filter_idx is the place in the filter array. */
+struct xi_verdict {
+	__u32 action; /* enum xi_action; XI_ACT_NONE when nothing matched */
+	__u32 filter_idx; /* XI_NO_FILTER when nothing matched */
+};
+#define XI_NO_FILTER 0xffffffffu
+
+/* -------------------------------------------------------------- control */
+
+/*
+ * xi_ctl: one element, the only word that switches filter lists. A program run
+ * reads `active` once and uses that slot of every xi_*_of map.
+ */
+struct xi_ctl {
+	__u32 active; /* 0 or 1 */
+	__u32 generation; /* counts swaps, for people */
+	__u32 abi;
+	__u32 out_forms; /* XI_FORM_* bits in use in xi_sa_out: probe only these */
+	__u32 flags; /* XI_CTL_* */
+	__u32 pad;
+};
+XI_ASSERT_SIZE(struct xi_ctl, 24);
+
+#define XI_CTL_HAS_POLICY  0x1 /* a filter list is loaded in the active slot */
+#define XI_CTL_OWNS_ESP	   0x2 /* drop ESP/AH for unknown SPIs instead of classifying it */
+#define XI_CTL_DROP_EVENTS 0x4 /* send XI_EVENT_DROP, rate limited */
+
+struct xi_count {
+	__u64 packets;
+	__u64 bytes;
+};
+
+/* One element, per CPU: dumps with every reason by name. */
+struct xi_reason_counts {
+#define XI_REASON(NAME, label, text) struct xi_count NAME;
+#include <xipsec/reasons.def>
+#undef XI_REASON
+};
+XI_ASSERT_SIZE(struct xi_reason_counts, XI_REASON_MAX * 16);
+
+/* Per direction totals by verdict; xi_totals has one element, per CPU. */
+struct xi_totals {
+	struct xi_count in_permit, in_block, in_secure, in_none;
+	struct xi_count out_permit, out_block, out_secure, out_none;
+};
+
+/* ------------------------------------------------------------ addresses */
+
+/* xi_local: the addresses that `me` stands for. */
+struct xi_addr_key {
+	__u8 addr[16];
+	__u8 family;
+	__u8 pad[3];
+};
+XI_ASSERT_SIZE(struct xi_addr_key, 20);
+
+/* xi_iface: by ifindex, how this interface takes part. */
+struct xi_iface {
+	__u32 tap_ifindex; /* 0: no worker, protected packets are dropped */
+	__u32 xsk_base; /* first index of this interface in xi_xsks */
+	__u32 queues; /* receive queues served; above: XI_REASON_NO_WORKER */
+	__u32 klass; /* enum xi_iface_class */
+	__u8 mac[6];
+	__u8 pad[2];
+};
+XI_ASSERT_SIZE(struct xi_iface, 24);
+
+/* -------------------------------------------- security associations */
+
+enum xi_path { XI_PATH_DROP, XI_PATH_WORKER, XI_PATH_XFRM };
+
+/* xi_sa_in: RFC 4301 4.1 lookup by SPI, destination and protocol. */
+struct xi_sa_in_key {
+	__u8 daddr[16];
+	__u8 spi[4]; /* network order */
+	__u8 family;
+	__u8 proto; /* 50 or 51 */
+	__u8 pad[2];
+};
+XI_ASSERT_SIZE(struct xi_sa_in_key, 24);
+
+struct xi_sa_in {
+	__u32 path; /* enum xi_path */
+	__u32 sa_id;
+};
+
+/*
+ * xi_sa_out: by selector. A field that the selector leaves open is zero, so a
+ * packet is looked up in at most five forms, the most exact first; struct
+ * xi_ctl.out_forms says which forms occur at all.
+ */
+struct xi_sa_out_key {
+	__u8 remote[16];
+	__u8 local[16];
+	__u16 remote_port;
+	__u16 local_port;
+	__u8 family;
+	__u8 proto;
+	__u8 pad[2];
+};
+XI_ASSERT_SIZE(struct xi_sa_out_key, 40);
+
+#define XI_FORM_PROTO_PORTS  0x01 /* protocol and both ports */
+#define XI_FORM_PROTO_LOCAL  0x02 /* protocol and local port */
+#define XI_FORM_PROTO_REMOTE 0x04 /* protocol and remote port */
+#define XI_FORM_PROTO	     0x08 /* protocol only */
+#define XI_FORM_HOSTS	     0x10 /* the two addresses only */
+
+struct xi_sa_out {
+	__u32 path; /* enum xi_path */
+	__u32 sa_id;
+};
+
+/*
+ * tc_egress hands a packet to the worker by redirecting it to the worker's TAP
+ * with this in place of the source MAC address: the TAP keeps the whole frame
+ * (next hop included), its GSO shape and the place of its partial checksum, and
+ * the worker needs no second lookup.
+ */
+struct xi_tap_mark {
+	__u8 magic[2]; /* XI_TAP_MAGIC0, XI_TAP_MAGIC1 */
+	__u8 sa_id[4]; /* big endian; XI_SA_HOLD: no SA yet, hold it */
+};
+XI_ASSERT_SIZE(struct xi_tap_mark, 6);
+#define XI_TAP_MAGIC0 0x06 /* locally administered, unicast, never a real address */
+#define XI_TAP_MAGIC1 0x58
+#define XI_SA_HOLD    0xffffffffu
+
+/* --------------------------------------------------------------- events */
+
+struct xi_event {
+	__u64 time_ns; /* CLOCK_MONOTONIC */
+	__u32 kind; /* enum xi_event_kind */
+	__u32 reason; /* enum xi_reason */
+	__u32 ifindex;
+	__u32 generation;
+	__u32 filter_idx; /* in that generation; XI_NO_FILTER if none */
+	__u32 spi; /* host order, for INVALID_SPI */
+	struct xi_pkt pkt;
+};
+XI_ASSERT_SIZE(struct xi_event, 80);
+
+/* xi_frags: the verdict of a first fragment, for the later ones (LRU). */
+struct xi_frag_key {
+	__u8 src[16];
+	__u8 dst[16];
+	__u32 ident;
+	__u8 family;
+	__u8 proto;
+	__u8 dir;
+	__u8 pad;
+};
+XI_ASSERT_SIZE(struct xi_frag_key, 40);
+
+struct xi_frag {
+	__u32 generation;
+	__u32 action;
+	__u32 filter_idx;
+	__u32 pad;
+};
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A compiled filter list: the effective filters in order of precedence, and the
+ * tables of the classifier as flat arrays, ready to become BPF maps. Pure data;
+ * built by compile.c, loaded by datapath/swap.c, printed by view/.
+ */
+#ifndef COMPILE_IMAGE_H
+#define COMPILE_IMAGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <xipsec/abi.h>
+#include <xipsec/addr.h>
+#include <xipsec/classify.h>
+#include <xipsec/diag.h>
+
+struct policy;
+
+/* One effective (directional, single-family) filter. */
+struct filter {
+	uint32_t id; /* what users see; order of appearance in the policy, from 1 */
+	uint32_t rule; /* index in policy.rules; FILTER_BUILTIN for exemptions */
+	const char *rule_name; /* borrowed from the image */
+	enum xi_dir dir;
+	enum xi_band band;
+	enum xi_action action;
+	uint8_t family; /* 4 or 6 */
+	struct xi_prefix remote, local;
+	bool local_is_me; /* counts as a full-length prefix */
+	bool proto_given;
+	uint8_t proto;
+	uint16_t remote_port_lo, remote_port_hi; /* 0..65535 = any */
+	uint16_t local_port_lo, local_port_hi;
+	int icmp_type, icmp_code; /* -1 = any */
+	int iface_class; /* enum xi_iface_class, -1 = any */
+	bool passthrough; /* negotiate that accepts clear text inbound */
+	bool soft; /* negotiate that may fall back to clear */
+};
+#define FILTER_BUILTIN 0xffffffffu
+
+struct image_table {
+	uint32_t value_size; /* multiple of 8 */
+	uint32_t count; /* at least 1 */
+	void *data;
+};
+
+struct image {
+	struct filter *filters; /* highest precedence first: index = rank */
+	size_t count;
+	struct image_table tables[XI_TABLE_MAX]; /* in the order of tables.def */
+	char **names; /* backing store of rule_name */
+	size_t name_count;
+};
+
+struct compile_opts {
+	const struct xi_addr *me; /* addresses that count as `me` when written out */
+	size_t me_count;
+	uint64_t seed; /* hash key of the tables; 0 = fixed, for tests */
+};
+
+/* 0, or -EINVAL with the rule named in diag, or -ENOMEM. */
+int compile_policy(const struct policy *policy, const struct compile_opts *opts,
+		   struct image **ret, struct diag *diag);
+void image_free(struct image *image);
+
+/* < 0 when a has precedence over b; never 0 for two filters of one image. */
+int filter_compare(const struct filter *a, const struct filter *b);
+/* The word for the first difference ("remote prefix", "protocol", ...). */
+const char *filter_lost_on(const struct filter *winner, const struct filter *loser);
+
+/* The reference classifier: walks the filters in order. The oracle of all tests. */
+struct xi_verdict model_classify(const struct image *image, const struct xi_pkt *pkt);
+
+#endif

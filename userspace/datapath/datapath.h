@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The kernel side as the daemon sees it, and the only writer of BPF maps.
+ *
+ * Everything is pinned under /sys/fs/bpf/xipsec/INSTANCE/, so filters stay in
+ * force when the daemon ends or dies; datapath_open() adopts what it finds
+ * there if ABI and program are the same, and replaces it atomically if not.
+ */
+#ifndef DATAPATH_DATAPATH_H
+#define DATAPATH_DATAPATH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <xipsec/abi.h>
+#include <xipsec/addr.h>
+#include <xipsec/diag.h>
+#include <xipsec/sa.h>
+
+struct datapath;
+struct image;
+
+struct datapath_opts {
+	const char *instance;
+	bool owns_esp; /* no kernel XFRM here: unknown SPIs are ours to drop */
+};
+
+int datapath_open(const struct datapath_opts *opts, struct datapath **ret, struct diag *diag);
+/* Lets go without touching what is in force. */
+void datapath_close(struct datapath *dp);
+/* Detaches the programs of an instance everywhere and removes its pins. */
+int datapath_teardown(const char *instance, struct diag *diag);
+
+/*
+ * XDP ingress (libxdp) and TC egress on one interface of this namespace.
+ * The filter list must be loaded first: nothing passes a program without one.
+ */
+int datapath_attach(struct datapath *dp, int ifindex, enum xi_iface_class klass,
+		    struct diag *diag);
+int datapath_detach(struct datapath *dp, int ifindex);
+/* "native", "generic" or NULL; and whether libxdp's dispatcher carries us. */
+const char *datapath_xdp_mode(const struct datapath *dp, int ifindex, bool *ret_dispatcher);
+
+/* Replaces the whole filter list: fill the spare slot, switch one word. */
+int datapath_swap(struct datapath *dp, const struct image *image, struct diag *diag);
+uint32_t datapath_generation(const struct datapath *dp);
+
+/* The addresses that `me` stands for now. */
+int datapath_set_local(struct datapath *dp, const struct xi_addr *addrs, size_t count);
+
+/*
+ * The worker of an interface: its TAP and its AF_XDP sockets (one a queue).
+ * Also attaches tc_inject to the TAP's ingress. tap_ifindex 0 takes it away.
+ */
+int datapath_set_worker(struct datapath *dp, int ifindex, int tap_ifindex, const int *xsk_fds,
+			unsigned queues);
+
+/* Opens the way for an SA pair that a backend has installed. */
+int datapath_sa_in_add(struct datapath *dp, const struct xi_sa_params *sa, enum xi_path path);
+int datapath_sa_out_add(struct datapath *dp, const struct xi_sa_params *sa, enum xi_path path);
+int datapath_sa_in_del(struct datapath *dp, const struct xi_sa_params *sa);
+/* Only if the entry still points to this SA (a rekeyed one has replaced it otherwise). */
+int datapath_sa_out_del(struct datapath *dp, const struct xi_sa_params *sa);
+
+/* Events. The fd becomes readable; poll calls fn for each, never blocks. */
+int datapath_event_fd(const struct datapath *dp);
+int datapath_events(struct datapath *dp, void (*fn)(void *arg, const struct xi_event *event),
+		    void *arg);
+
+/* Sums over the CPUs. */
+int datapath_filter_counts(struct datapath *dp, struct xi_count *ret, size_t count);
+int datapath_reasons(struct datapath *dp, struct xi_reason_counts *ret);
+int datapath_totals(struct datapath *dp, struct xi_totals *ret);
+
+/* Runs one frame through the real XDP (or TC) classifier without a device. */
+struct datapath_probe; /* see testrun.h */
+
+#endif
