@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "util/instance.h"
+#include "util/suggest.h"
+
+static const char *const names[] = {"check", "compile", "show", "replay", NULL, "dump"};
+#define NAMES (sizeof(names) / sizeof(*names))
+
+static void a_typo_finds_its_word(void **state)
+{
+	assert_string_equal(suggest("chekc", names, NAMES), "check");
+	assert_string_equal(suggest("shwo", names, NAMES), "show");
+	assert_string_equal(suggest("comple", names, NAMES), "compile");
+	assert_string_equal(suggest("dmup", names, NAMES), "dump");
+}
+
+static void a_different_word_finds_nothing(void **state)
+{
+	assert_null(suggest("firewall", names, NAMES));
+	assert_null(suggest("", names, NAMES));
+	assert_null(suggest("a-very-long-word-that-is-longer-than-any-name-in-the-table", names,
+			    NAMES));
+}
+
+static void two_equally_near_words_suggest_neither(void **state)
+{
+	static const char *const pair[] = {"src", "snc"};
+
+	assert_null(suggest("sxc", pair, 2));
+}
+
+static void instance_names_cannot_leave_their_folder(void **state)
+{
+	assert_true(instance_name_ok("main"));
+	assert_true(instance_name_ok("alice-2_b"));
+	assert_false(instance_name_ok(""));
+	assert_false(instance_name_ok(".."));
+	assert_false(instance_name_ok("a/b"));
+	assert_false(instance_name_ok("-x"));
+	assert_false(instance_name_ok("0123456789012345678901234567890123"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_typo_finds_its_word),
+		cmocka_unit_test(a_different_word_finds_nothing),
+		cmocka_unit_test(two_equally_near_words_suggest_neither),
+		cmocka_unit_test(instance_names_cannot_leave_their_folder),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

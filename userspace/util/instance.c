@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Where one of several daemons on a machine keeps its things. */
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "util/instance.h"
+
+bool instance_name_ok(const char *name)
+{
+	size_t len = strlen(name);
+
+	if (!len || len > INSTANCE_NAME_MAX || name[0] == '-')
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (!isalnum((unsigned char)name[i]) && name[i] != '-' && name[i] != '_')
+			return false;
+	return true;
+}
+
+void instance_run_dir(const char *name, char ret[INSTANCE_PATH_MAX])
+{
+	snprintf(ret, INSTANCE_PATH_MAX, "/run/xipsec/%s", name);
+}
+
+void instance_socket(const char *name, char ret[INSTANCE_PATH_MAX])
+{
+	snprintf(ret, INSTANCE_PATH_MAX, "/run/xipsec/%s/control.sock", name);
+}
