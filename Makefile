@@ -1,22 +1,26 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# xipsec: one non-recursive Makefile. Everything built goes to $(O).
-#   make            build, install nothing        make check   build and run every test
-#   make deps       install what is missing       make demo    two hosts, one policy, real traffic
-#   make help       the rest
+# xipsec: one non-recursive Makefile. Everything built goes to $(O); `make help`
+# lists what can be asked for. Reading this file runs nothing but `git describe`,
+# so that `make deps` works where no tool is installed yet.
 
-O	?= .output
 V	?= 0
+SAN	?= 0
+WERROR	?= 0
+ifeq ($(SAN),1)
+O	?= .output/asan
+else
+O	?= .output
+endif
 DATA	?= ../shared/data
 PREFIX	?= /usr
 DESTDIR	?=
+KERNEL	?=
+TEST	?=
 CC	= gcc
 CLANG	?= clang
-BPFTOOL	?= $(shell PATH=$$PATH:/usr/sbin command -v bpftool || echo /usr/sbin/bpftool)
 PKG	?= pkg-config
 VERSION	:= $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1)
-SAN	?= 0
-WERROR	?= 0
 
 ifeq ($(V),1)
 Q =
@@ -32,12 +36,18 @@ endif
 all:
 
 # ------------------------------------------------------------------- flags
+# Expanded at first use, once: the packages may not be there while this is read.
+once	= $(eval $(1) := $$(shell $(2)))$($(1))
+
 LIBS	= libbpf libxdp libcrypto yaml-0.1 jansson libmnl libevent libseccomp libcap-ng libsystemd
-WARN	= -Wall -Wextra -Wshadow=local -Wstrict-prototypes -Wmissing-prototypes \
-	  -Wpointer-arith -Wformat=2 -Wno-unused-parameter -Wno-missing-field-initializers
-ifeq ($(CC),clang)
-WARN	:= $(subst -Wshadow=local,-Wshadow,$(WARN))
-endif
+LIB_CFLAGS = $(call once,LIB_CFLAGS,$(PKG) --cflags $(LIBS))
+LIB_LIBS   = $(call once,LIB_LIBS,$(PKG) --libs $(LIBS)) -lelf -lz -lpthread
+BPFTOOL	?= $(call once,BPFTOOL,PATH=$$$$PATH:/usr/sbin command -v bpftool || echo bpftool)
+ARCH_INC = $(call once,ARCH_INC,gcc -print-multiarch)
+
+WARN	= -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wformat=2 \
+	  -Wno-unused-parameter -Wno-missing-field-initializers
+WARN	+= $(if $(findstring clang,$(CC)),-Wshadow,-Wshadow=local)
 ifneq ($(WERROR),0)
 WARN	+= -Werror
 endif
@@ -51,11 +61,11 @@ LDFLAGS	+= -fsanitize=address,undefined
 else
 CPPFLAGS += -D_FORTIFY_SOURCE=2
 endif
-# Not asked at parse time of `make deps`: the packages may not be there yet.
-LIB_CFLAGS = $(shell $(PKG) --cflags $(LIBS))
-LIB_LIBS   = $(shell $(PKG) --libs $(LIBS)) -lelf -lz -lpthread
 BPF_CFLAGS = -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Wno-unused-parameter \
-	     -Wno-address-of-packed-member -Iinclude -Ibpf -I/usr/include/$(shell uname -m)-linux-gnu
+	     -Wno-address-of-packed-member -Iinclude -Ibpf -I/usr/include/$(ARCH_INC)
+ifneq ($(WERROR),0)
+BPF_CFLAGS += -Werror
+endif
 
 # ------------------------------------------------------------------- files
 MAINS	= userspace/cli/xipsec.c userspace/daemon/xipsecd.c
@@ -63,11 +73,13 @@ SRCS	= $(filter-out $(MAINS),$(wildcard userspace/*/*.c ike/*.c ike/*/*.c))
 OBJS	= $(SRCS:%.c=$(O)/obj/%.o)
 BPF_SRCS = $(wildcard bpf/*.bpf.c)
 SKELS	= $(BPF_SRCS:bpf/%.bpf.c=$(O)/skel/%.skel.h)
-UNIT	= $(patsubst %.c,$(O)/%,$(wildcard tests/unit/test_*.c tests/unit/*/test_*.c \
-	  tests/unit/*/*/test_*.c tests/exchange/test_*.c))
-BPFTEST	= $(patsubst %.c,$(O)/%,$(wildcard tests/bpf/test_*.c))
-TOOLS	= $(patsubst %.c,$(O)/%,$(wildcard tests/tools/*.c))
-FUZZ	= $(patsubst %.c,$(O)/%,$(wildcard tests/fuzz/fuzz_*.c))
+progs	= $(patsubst %.c,$(O)/%,$(wildcard $(1)))
+UNIT	= $(call progs,tests/unit/test_*.c tests/unit/*/test_*.c tests/unit/*/*/test_*.c)
+EXCHANGE = $(call progs,tests/exchange/test_*.c)
+BPFTEST	= $(call progs,tests/bpf/test_*.c)
+TOOLS	= $(call progs,tests/tools/*.c)
+FUZZ	= $(call progs,tests/fuzz/fuzz_*.c)
+BENCH	= $(call progs,bench/*.c)
 PROGS	= $(patsubst %,$(O)/%,$(notdir $(basename $(wildcard $(MAINS)))))
 
 all: $(PROGS) $(TOOLS)
@@ -100,7 +112,7 @@ $(PROGS):
 
 # A test is one file beside tests/lib/, linked with the library.
 TESTLIB	= $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/lib/*.c))
-$(UNIT) $(BPFTEST) $(TOOLS): $(O)/tests/%: $(O)/obj/tests/%.o $(TESTLIB) $(O)/libxipsec.a
+$(UNIT) $(EXCHANGE) $(BPFTEST) $(TOOLS) $(BENCH): $(O)/%: $(O)/obj/%.o $(TESTLIB) $(O)/libxipsec.a
 	@mkdir -p $(@D)
 	$(say) LD $@
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(O)/libxipsec.a -lcmocka -llzma $(LIB_LIBS)
@@ -114,15 +126,98 @@ $(O)/tests/fuzz/%: tests/fuzz/%.c $(SRCS) | $(SKELS)
 		-fno-sanitize-recover=undefined $(LIB_CFLAGS) $< \
 		$$(sed -n 's,^// FUZZ-SOURCES:,,p' $<) -o $@ $(LIB_LIBS)
 
--include $(OBJS:.o=.d) $(patsubst %,$(O)/obj/%.d,$(basename $(wildcard $(MAINS)) \
-	$(wildcard tests/*/*.c tests/*/*/*.c tests/*/*/*/*.c))) \
-	$(BPF_SRCS:bpf/%.c=$(O)/bpf/%.d)
+-include $(OBJS:.o=.d) $(BPF_SRCS:bpf/%.c=$(O)/bpf/%.d) \
+	$(patsubst %,$(O)/obj/%.d,$(basename $(wildcard $(MAINS) bench/*.c \
+	tests/*/*.c tests/*/*/*.c tests/*/*/*/*.c)))
 
 # ------------------------------------------------------------------- tests
-.PHONY: unit bpftest clean
-unit: $(UNIT)
-	$(Q)rc=0; for t in $(UNIT); do echo "# $$t"; XI_DATA=$(DATA) $$t || rc=1; done; exit $$rc
+# `objects` compiles everything and links nothing: what the -Werror builds ask for.
+.PHONY: tests objects fuzzers unit bpftest
+tests: all $(UNIT) $(EXCHANGE) $(BPFTEST)
+objects: $(SKELS) $(OBJS) $(patsubst %.c,$(O)/obj/%.o,$(wildcard $(MAINS) bench/*.c \
+	tests/unit/*.c tests/unit/*/*.c tests/unit/*/*/*.c tests/exchange/*.c tests/bpf/*.c \
+	tests/tools/*.c tests/lib/*.c))
+fuzzers: $(FUZZ)
+unit: $(UNIT) $(EXCHANGE)
+	$(Q)tests/run.sh unit exchange
 bpftest: $(BPFTEST)
-	$(Q)rc=0; for t in $(BPFTEST); do echo "# $$t"; XI_DATA=$(DATA) $$t || rc=1; done; exit $$rc
+	$(Q)tests/run.sh bpf
+
+export O DATA CC CLANG V
+
+# deps comes first and alone, so that what is built after it sees its packages.
+.PHONY: deps check check-data demo bench fuzz vmtest lint asan
+deps:
+	$(Q)dist/deps.sh
+check: deps
+	$(Q)$(MAKE) --no-print-directory tests
+	$(Q)tests/run.sh
+check-data: deps
+	$(Q)$(MAKE) --no-print-directory tests
+	$(Q)tests/run.sh data
+demo: deps
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)tests/demo/demo.sh
+bench: $(BENCH) all
+	$(Q)bench/run
+fuzz: $(FUZZ)
+	$(Q)FUZZ_SECONDS=$${FUZZ_SECONDS:-300} tests/run.sh fuzz
+vmtest: deps
+	$(Q)$(MAKE) --no-print-directory tests
+	$(Q)KERNEL='$(KERNEL)' TEST='$(TEST)' tests/run.sh vm
+lint:
+	$(Q)tests/run.sh lint
+asan:
+	$(Q)tests/run.sh asan
+
+# ----------------------------------------------------------------- install
+BINDIR	= $(DESTDIR)$(PREFIX)/bin
+SBINDIR	= $(DESTDIR)$(PREFIX)/sbin
+MANDIR	= $(DESTDIR)$(PREFIX)/share/man
+UNITDIR	= $(DESTDIR)$(PREFIX)/lib/systemd/system
+COMPDIR	= $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+EXDIR	= $(DESTDIR)$(PREFIX)/share/doc/xipsec/examples
+MAN5	= $(wildcard docs/*.5)
+MAN8	= $(wildcard docs/*.8)
+UNITS	= $(wildcard dist/systemd/*.service)
+EXAMPLES = $(wildcard dist/examples/*)
+
+.PHONY: install uninstall clean help
+install: all
+	$(Q)install -d $(BINDIR) $(SBINDIR) $(MANDIR)/man5 $(MANDIR)/man8 $(UNITDIR) $(COMPDIR) \
+		$(EXDIR) $(DESTDIR)/etc/xipsec
+	$(Q)install -m 755 $(O)/xipsec $(BINDIR)/
+	$(Q)install -m 755 $(O)/xipsecd $(SBINDIR)/
+	$(Q)for f in $(MAN5); do install -m 644 $$f $(MANDIR)/man5/; done
+	$(Q)for f in $(MAN8); do install -m 644 $$f $(MANDIR)/man8/; done
+	$(Q)for f in $(UNITS); do sed 's,/usr/sbin/,$(PREFIX)/sbin/,;s,/usr/bin/,$(PREFIX)/bin/,' $$f \
+		> $(UNITDIR)/$${f##*/}; chmod 644 $(UNITDIR)/$${f##*/}; done
+	$(Q)install -m 644 dist/completion/xipsec.bash $(COMPDIR)/xipsec
+	$(Q)for f in $(EXAMPLES); do install -m 644 $$f $(EXDIR)/; done
+	$(say) INSTALL '$(DESTDIR)$(PREFIX): xipsec xipsecd, manual pages, units, examples'
+uninstall:
+	$(Q)rm -f $(BINDIR)/xipsec $(SBINDIR)/xipsecd $(COMPDIR)/xipsec \
+		$(patsubst docs/%,$(MANDIR)/man5/%,$(MAN5)) $(patsubst docs/%,$(MANDIR)/man8/%,$(MAN8)) \
+		$(patsubst dist/systemd/%,$(UNITDIR)/%,$(UNITS))
+	$(Q)rm -rf $(DESTDIR)$(PREFIX)/share/doc/xipsec
+	$(say) REMOVE 'what install put there; /etc/xipsec is yours and stays'
 clean:
+	$(Q)find $(O) -mindepth 1 -maxdepth 1 ! -name vm ! -name apt ! -name peers -exec rm -rf {} + 2>/dev/null || true
+distclean:
 	$(Q)rm -rf $(O)
+.PHONY: distclean
+
+help:
+	@echo 'make                 build xipsec and xipsecd in $(O), install nothing'
+	@echo 'make deps            install the Debian packages that are missing (root)'
+	@echo 'make demo            two hosts, one policy each, real traffic, every claim checked (root)'
+	@echo 'make check           deps, build, every test this machine can run (root)'
+	@echo 'make check-data DATA=DIR   the tests that read vectors, captures and filter sets, on DIR'
+	@echo 'make unit|bpftest|lint|asan   parts of the check'
+	@echo 'make vmtest [KERNEL=6.1|6.12] [TEST=name]   the tests that need other kernels, in VMs'
+	@echo 'make fuzz [FUZZ_SECONDS=300]   every fuzz target for that long'
+	@echo 'make bench           figures against peers measured in the same run'
+	@echo 'make install|uninstall [DESTDIR=] [PREFIX=/usr]'
+	@echo 'make clean|distclean   remove what was built | also downloaded kernels and peers'
+	@echo
+	@echo 'V=1 shows commands; SAN=1 builds with ASan and UBSan in .output/asan; WERROR=1; CC=clang'

@@ -1,0 +1,303 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Runs tests and adds them up.
+#
+#   tests/run.sh                every kind below, in this order
+#   tests/run.sh unit bpf ...   only these kinds
+#   tests/run.sh -- CMD ARG...  this one program
+#   TEST=name                   only tests whose file name contains it
+#
+# Every test is a program that prints TAP: cmocka programs through
+# CMOCKA_MESSAGE_OUTPUT=TAP, scripts by themselves. A test that ends with a
+# status but without a failed line, that prints no plan, fewer or more results
+# than planned, or runs into its time limit, is a failure. What was skipped is
+# named with its reason. Full output is kept in $O/log. The last line is
+# "N passed, N failed, N skipped"; the exit status is 1 if anything failed.
+#
+# kind         what                                             needs root
+#   lint         tests/lint/*.sh                                  no
+#   build        gcc and clang with -Werror, nothing linked       no
+#   unit         tests/unit/**/test_*                             no
+#   exchange     tests/exchange/test_*: two engines in memory     no
+#   asan         unit and exchange under ASan and UBSan           no
+#   golden       tests/golden/run.sh                              no
+#   bpf          tests/bpf/test_*: programs under test run        yes
+#   integration  tests/integration/*.sh: namespaces               yes
+#   interop      tests/interop/*.sh: packaged peers               yes
+#   demo         tests/demo/demo.sh                               yes
+#   fuzz         every fuzz target for FUZZ_SECONDS (10)          no
+#   vm           vmtest/run.sh for each kernel                    yes
+#   data         (not by default) every test that reads DATA      as above
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+O=${O:-.output}
+TEST=${TEST:-}
+XI_DATA=${DATA:-../shared/data}
+FUZZ_SECONDS=${FUZZ_SECONDS:-10}
+export O XI_DATA
+logs=$O/log
+mkdir -p "$logs"
+summary=$logs/summary
+: >"$summary"
+started=$SECONDS
+fresh= # the kind whose heading has been printed
+trap 'echo; echo "interrupted"; exit 130' INT TERM
+
+# One TAP stream on stdin -> "passed failed skipped" and one "skip ..." or
+# "fail ..." line each. rc and timeout come from the caller.
+read -r -d '' parser <<'AWK'
+/^1\.\.[0-9]+/ {
+	planned = 1; n = $1; sub(/^1\.\./, "", n); plan += n
+	if (n == 0 && match($0, /# *[Ss][Kk][Ii][Pp]/)) {
+		skipped++; why = substr($0, RSTART + RLENGTH); sub(/^[: ]+/, "", why)
+		print "skip", "everything: " why
+	}
+	next
+}
+/^(not )?ok( |$)/ {
+	seen++
+	text = $0; sub(/^(not )?ok *[0-9]* *-? */, "", text)
+	if (match(text, /# *[Ss][Kk][Ii][Pp]/)) {
+		skipped++
+		name = substr(text, 1, RSTART - 1); why = substr(text, RSTART + RLENGTH)
+		sub(/^[: ]+/, "", why); sub(/ +$/, "", name)
+		print "skip", (name != "" && why != "") ? name ": " why : name why
+	} else if ($1 == "not") {
+		failed++; print "fail", text
+	} else {
+		passed++
+	}
+	next
+}
+/^Bail out!/ { failed++; print "fail", $0 }
+END {
+	if (rc == 124 || rc == 137) {
+		failed++; print "fail", "ran into its time limit of " limit " s"
+	} else if (rc != 0 && !failed) {
+		failed++; print "fail", "ended with status " rc " without naming a failed test"
+	} else if (!planned) {
+		failed++; print "fail", "printed no plan (1..N)"
+	} else if (seen + 0 != plan) {
+		failed++; print "fail", "planned " plan " tests and reported " seen + 0
+	}
+	print "sum", passed + 0, failed + 0, skipped + 0
+}
+AWK
+
+# one KIND NAME SECONDS COMMAND...: runs a TAP program, prints its line.
+one()
+{
+	local kind=$1 name=$2 limit=$3 log rc t0=$SECONDS p f s result
+	shift 3
+
+	case "$name" in *"$TEST"*) ;; *) return ;; esac
+	[ "$fresh" = "$kind" ] || { printf '\n%s\n' "$kind"; fresh=$kind; }
+	log=$logs/$kind.$(printf '%s' "$name" | tr '/ ' '__').log
+	CMOCKA_MESSAGE_OUTPUT=TAP timeout -k 10 "$limit" "$@" >"$log" 2>&1 </dev/null
+	rc=$?
+	result=$(awk -v rc=$rc -v limit="$limit" "$parser" "$log")
+	read -r _ p f s <<<"$(grep '^sum ' <<<"$result")"
+	printf '%s %s %s %s\n' "$kind" "$p" "$f" "$s" >>"$summary"
+	printf '  %-6s %-46s %4d passed' "$([ "$f" -eq 0 ] && echo ok || echo FAILED)" "$name" "$p"
+	[ "$f" -gt 0 ] && printf ', %d failed' "$f"
+	[ "$s" -gt 0 ] && printf ', %d skipped' "$s"
+	[ $((SECONDS - t0)) -gt 4 ] && printf '  (%d s)' $((SECONDS - t0))
+	printf '\n'
+	sed -n "s/^fail /         failed: /p; s/^skip /         skipped: /p" <<<"$result"
+	if [ "$f" -gt 0 ]; then
+		echo "         log: $log; its last lines:"
+		tail -n 15 "$log" | sed 's/^/         | /'
+	fi
+	if [ "$kind" = data ]; then
+		sed -n 's/^# */         /p' "$log" | grep -v ' ok - ' | head -40
+	fi
+}
+
+# skip KIND NAME REASON: what cannot run here is named, and counted once.
+skip()
+{
+	[ "$fresh" = "$1" ] || { printf '\n%s\n' "$1"; fresh=$1; }
+	printf '%s 0 0 1\n' "$1" >>"$summary"
+	printf '  %-6s %-46s %s\n' skip "$2" "$3"
+}
+
+# Runs a plain command as one test.
+plain()
+{
+	local what=$1
+	shift
+	echo 1..1
+	if "$@"; then echo "ok 1 - $what"; else echo "not ok 1 - $what"; fi
+}
+export -f plain
+
+# compile KIND NAME MAKE-ARGUMENTS...: a build that must succeed, as one test.
+compile()
+{
+	local kind=$1 name=$2
+	shift 2
+	one "$kind" "$name" 900 bash -c 'plain "$@"' - "$name" make --no-print-directory -j"$(nproc)" "$@"
+}
+
+# The programs that come from PATTERN..., built under DIR: built DIR PATTERN...
+built()
+{
+	local dir=$1 src
+	shift
+	for src in $(ls "$@" 2>/dev/null); do
+		echo "$dir/${src%.c}"
+	done
+}
+
+unit_sources="tests/unit/test_*.c tests/unit/*/test_*.c tests/unit/*/*/test_*.c"
+root()
+{
+	[ "$(id -u)" -eq 0 ] && return 0
+	skip "$1" "all of it" "needs root"
+	return 1
+}
+
+programs()
+{
+	local kind=$1 limit=$2 bin name
+	shift 2
+	for bin; do
+		name=${bin#"$O"/}
+		name=${name#asan/}
+		name=${name#tests/}
+		if [ -x "$bin" ]; then
+			one "$kind" "$name" "$limit" "$bin"
+		else
+			one "$kind" "$name" "$limit" bash -c "echo '$bin was not built'; exit 1"
+		fi
+	done
+}
+
+scripts()
+{
+	local kind=$1 limit=$2 script name
+	for script in tests/"$kind"/*.sh; do
+		name=${script##*/}
+		case "$name" in lib*.sh | fetch-*.sh | '*.sh') continue ;; esac
+		one "$kind" "$kind/$name" "$limit" bash "$script"
+	done
+}
+
+kind_lint() { scripts lint 120; }
+kind_unit() { programs unit 120 $(built "$O" $unit_sources); }
+kind_exchange() { programs exchange 120 $(built "$O" tests/exchange/test_*.c); }
+kind_golden() { [ -e tests/golden/run.sh ] && one golden golden/run.sh 300 bash tests/golden/run.sh; }
+kind_bpf() { root bpf && programs bpf 300 $(built "$O" tests/bpf/test_*.c); }
+kind_integration() { root integration && scripts integration 300; }
+kind_interop() { root interop && scripts interop 300; }
+kind_demo() { root demo && one demo demo/demo.sh 180 env XI_TAP=1 bash tests/demo/demo.sh; }
+
+kind_build()
+{
+	compile build "gcc -Werror" O="$O/gcc" CC=gcc WERROR=1 objects
+	compile build "clang -Werror" O="$O/clang" CC=clang WERROR=1 objects
+}
+
+kind_asan()
+{
+	local progs
+
+	progs=$(built "$O/asan" $unit_sources tests/exchange/test_*.c)
+	compile asan "build with ASan and UBSan" SAN=1 O="$O/asan" $progs
+	export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1
+	programs asan 300 $progs
+	unset ASAN_OPTIONS UBSAN_OPTIONS
+}
+
+# One fuzz target: its own seeds and those of the data folder, a corpus that
+# stays in the build folder, and a file with the input if it fails.
+fuzz_one()
+{
+	local bin=$1 name=$2 seeds= corpus=$O/fuzz/$2 dir
+
+	mkdir -p "$corpus"
+	for dir in "tests/fuzz/seeds/$name" "$XI_DATA/fuzz-seeds/$name"; do
+		[ -d "$dir" ] && seeds="$seeds $dir"
+	done
+	echo 1..1
+	if "$bin" -max_total_time="$FUZZ_SECONDS" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+		-artifact_prefix="$corpus/crash-" -verbosity=1 "$corpus" $seeds 2>&1 | sed 's/^/# /'
+		[ "${PIPESTATUS[0]}" -eq 0 ]; then
+		echo "ok 1 - $name survives $FUZZ_SECONDS s"
+	else
+		echo "not ok 1 - $name fails on an input kept in $corpus"
+	fi
+}
+export -f fuzz_one
+export FUZZ_SECONDS
+
+kind_fuzz()
+{
+	local src name
+
+	for src in tests/fuzz/fuzz_*.c; do
+		[ -e "$src" ] || return
+		name=${src##*/fuzz_}
+		name=${name%.c}
+		case "fuzz_$name" in *"$TEST"*) ;; *) continue ;; esac
+		[ "$O/tests/fuzz/fuzz_$name" -nt "$src" ] && [ "${FUZZ_KEEP:-0}" = 1 ] ||
+			compile fuzz "build fuzz_$name" "$O/tests/fuzz/fuzz_$name"
+		[ -x "$O/tests/fuzz/fuzz_$name" ] || continue
+		one fuzz "fuzz_$name" $((FUZZ_SECONDS + 60)) \
+			bash -c 'fuzz_one "$@"' - "$O/tests/fuzz/fuzz_$name" "$name"
+	done
+}
+
+kind_vm()
+{
+	local kernel only=$TEST
+
+	root vm || return
+	TEST=
+	for kernel in ${KERNEL:-6.1 6.12}; do
+		one vm "vm: kernel $kernel" 900 env TEST="$only" bash vmtest/run.sh "$kernel"
+	done
+}
+
+# Tests that read the data folder name XI_DATA in their source.
+kind_data()
+{
+	local src bins=
+
+	if [ ! -d "$XI_DATA" ]; then
+		one data "the folder $XI_DATA" 10 bash -c 'echo "no such folder"; exit 1'
+		return
+	fi
+	for src in $(grep -ls XI_DATA $unit_sources tests/exchange/test_*.c tests/bpf/test_*.c); do
+		bins="$bins $O/${src%.c}"
+	done
+	programs data 900 $bins
+	for src in $(grep -ls XI_DATA tests/integration/*.sh tests/golden/run.sh); do
+		one data "${src#tests/}" 900 bash "$src"
+	done
+}
+
+if [ "${1:-}" = -- ]; then
+	shift
+	one one "${1##*/}" "${LIMIT:-300}" "$@"
+	set -- none
+fi
+kind_none() { :; }
+[ $# -gt 0 ] || set -- lint build unit exchange asan golden bpf integration interop demo fuzz vm
+for kind; do
+	if ! declare -F "kind_$kind" >/dev/null; then
+		echo "no such kind of test: $kind (see the head of tests/run.sh)" >&2
+		exit 2
+	fi
+	"kind_$kind"
+done
+
+printf '\ntotals by kind\n'
+awk '{ if (!($1 in p)) order[++n] = $1; p[$1] += $2; f[$1] += $3; s[$1] += $4 }
+     END { for (i = 1; i <= n; i++) { k = order[i]
+	   printf "  %-12s %5d passed, %d failed, %d skipped\n", k, p[k], f[k], s[k] } }' "$summary"
+printf 'took %d s; logs in %s\n' $((SECONDS - started)) "$logs"
+awk '{ p += $2; f += $3; s += $4 }
+     END { printf "%d passed, %d failed, %d skipped\n", p, f, s; exit f > 0 || p + f == 0 }' "$summary"
