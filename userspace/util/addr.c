@@ -10,7 +10,7 @@
 
 int xi_addr_parse(const char *text, struct xi_addr *ret)
 {
-	struct xi_addr addr = { 0 };
+	struct xi_addr addr = {0};
 
 	if (inet_pton(AF_INET, text, addr.b) == 1)
 		addr.family = 4;
@@ -26,7 +26,7 @@ int xi_prefix_parse(const char *text, struct xi_prefix *ret)
 {
 	const char *slash = strchr(text, '/');
 	char host[XI_ADDR_STRLEN];
-	struct xi_prefix prefix = { 0 };
+	struct xi_prefix prefix = {0};
 	struct xi_addr masked;
 	unsigned long len;
 	char *end;

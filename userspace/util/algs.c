@@ -7,20 +7,20 @@
 
 static const struct xi_cipher_info ciphers[] = {
 #define XI_X(NAME, text, key, salt, iv, block, tag, ike, esp, bits)                                \
-	[XI_CIPHER_##NAME] = { text, key, salt, iv, block, tag, ike, esp, bits },
+	[XI_CIPHER_##NAME] = {text, key, salt, iv, block, tag, ike, esp, bits},
 	XI_CIPHERS(XI_X)
 #undef XI_X
 };
 
 static const struct xi_integ_info integs[] = {
 #define XI_X(NAME, text, key, digest, icv, ike, doi)                                               \
-	[XI_INTEG_##NAME] = { text, key, digest, icv, ike, doi },
+	[XI_INTEG_##NAME] = {text, key, digest, icv, ike, doi},
 	XI_INTEGS(XI_X)
 #undef XI_X
 };
 
 static const struct xi_group_info groups[] = {
-#define XI_X(NAME, text, ike, len) [XI_GROUP_##NAME] = { text, ike, len },
+#define XI_X(NAME, text, ike, len) [XI_GROUP_##NAME] = {text, ike, len},
 	XI_GROUPS(XI_X)
 #undef XI_X
 };

@@ -42,7 +42,7 @@ void diag_add(struct diag *diag, enum diag_severity severity, const struct diag_
 
 char *diag_text(const struct diag *diag)
 {
-	static const char *const names[] = { "note", "warning", "error" };
+	static const char *const names[] = {"note", "warning", "error"};
 	char *text = NULL;
 	size_t len = 0;
 	FILE *out = open_memstream(&text, &len);
