@@ -24,7 +24,7 @@ packages="gcc clang llvm $rt make libc6-dev linux-libc-dev pkgconf git bpftool"
 packages="$packages libbpf-dev libxdp-dev libelf-dev zlib1g-dev libssl-dev libyaml-dev
 	libjansson-dev libmnl-dev libevent-dev libseccomp-dev libcap-ng-dev libsystemd-dev"
 # tests: namespaces, captures, JSON, manual pages
-packages="$packages libcmocka-dev liblzma-dev libcap2-bin iproute2 util-linux procps tcpdump
+packages="$packages libcmocka-dev liblzma-dev libcap2-bin iproute2 util-linux procps tcpdump iputils-ping
 	ethtool jq openssl xz-utils mandoc debian-archive-keyring"
 # virtual machines
 packages="$packages qemu-system-x86 busybox-static kmod file python3 python3-requests
