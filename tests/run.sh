@@ -146,8 +146,8 @@ built()
 {
 	local dir=$1 src
 	shift
-	for src in $(ls "$@" 2>/dev/null); do
-		echo "$dir/${src%.c}"
+	for src; do
+		[ -e "$src" ] && echo "$dir/${src%.c}"
 	done
 }
 
