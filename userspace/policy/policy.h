@@ -16,12 +16,17 @@
 #include <xipsec/algs.h>
 #include <xipsec/diag.h>
 
+/* What IKE can carry (xipsec/ike.h); longer texts are refused with their place. */
+#define POL_NAME_MAX	63 /* bytes of a name of a list, action or rule */
+#define POL_METHODS_MAX 16
+#define POL_AUTH_MAX	8
+
 enum pol_addr_kind {
 	POL_ADDR_ANY, /* both families */
 	POL_ADDR_ME,
 	POL_ADDR_PREFIX, /* a single address is a /32 or /128 */
-	POL_ADDR_RANGE, /* prefix.addr .. last, same family */
-	POL_ADDR_NAME, /* DNS name in text */
+	POL_ADDR_RANGE,	 /* prefix.addr .. last, same family */
+	POL_ADDR_NAME,	 /* DNS name in text */
 	POL_ADDR_DNS,
 	POL_ADDR_WINS,
 	POL_ADDR_DHCP,
@@ -50,7 +55,7 @@ struct pol_filter {
 	uint8_t proto;
 	int icmp_type, icmp_code; /* -1 = not given */
 	bool mirrored;
-	char *description; /* or NULL */
+	char *description;   /* or NULL */
 	struct diag_loc loc; /* file is owned by struct policy */
 };
 
@@ -106,7 +111,7 @@ enum pol_connection { POL_CONN_ALL, POL_CONN_LAN, POL_CONN_REMOTE_ACCESS };
 struct pol_rule {
 	char *name;
 	size_t filter_list; /* index in policy.filter_lists */
-	size_t action; /* index in policy.actions */
+	size_t action;	    /* index in policy.actions */
 	struct pol_auth *auth;
 	size_t auth_count;
 	bool tunnel_given;
@@ -121,7 +126,7 @@ enum pol_datapath { POL_DATAPATH_AUTO, POL_DATAPATH_XFRM, POL_DATAPATH_AFXDP };
 
 struct policy {
 	char *name;
-	char *file; /* path it was loaded from */
+	char *file;	/* path it was loaded from */
 	int exemptions; /* ipsecexempt 0..3 */
 	enum pol_datapath datapath;
 	uint32_t poll_interval_s;
@@ -151,5 +156,14 @@ int policy_parse(const char *text, size_t len, const char *path, struct policy *
 /* Canonical text: loads to the same policy again. malloc'ed, or NULL. */
 char *policy_print(const struct policy *policy);
 void policy_free(struct policy *policy);
+/* The same apart from where it was read from. */
+bool policy_equal(const struct policy *a, const struct policy *b);
+/*
+ * A policy may ask for more than this version of xipsec carries out. Adds an
+ * error where the policy would then be unsafe or mean nothing, a warning where
+ * it still protects (another method of a list serves, or something is stricter
+ * than asked). Returns 0, or -EOPNOTSUPP: it must not be put in force.
+ */
+int policy_supported(const struct policy *policy, struct diag *diag);
 
 #endif

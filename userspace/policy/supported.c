@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the policy text can say and this version does not carry out yet. The text
+ * stays valid: this list shrinks. An error where the policy would be unsafe or
+ * mean nothing without it, a warning where what remains is at least as strict.
+ * Rules that are not active may ask for anything.
+ */
+#include <errno.h>
+#include <stddef.h>
+
+#include "policy/policy.h"
+
+static void missing_settings(const struct policy *policy, struct diag *diag)
+{
+	struct diag_loc loc = {policy->file, 0, 0};
+
+	if (policy->datapath == POL_DATAPATH_XFRM)
+		diag_add(diag, DIAG_ERROR, &loc, "use afxdp or auto",
+			 "datapath: xfrm is not available in this version");
+	if (policy->poll_interval_s != 10800)
+		diag_add(diag, DIAG_WARNING, &loc, NULL,
+			 "poll-interval has no effect in this version: a policy is read when it is "
+			 "applied");
+	if (policy->default_response)
+		diag_add(diag, DIAG_WARNING, &loc, NULL,
+			 "default-response has no effect in this version: a peer that no rule "
+			 "names is refused");
+}
+
+static void missing_addresses(const struct pol_rule *rule, const struct pol_filter *filter,
+			      const struct pol_side *side, struct diag *diag)
+{
+	for (size_t i = 0; i < side->count; i++) {
+		const struct pol_addr *addr = &side->addrs[i];
+
+		switch (addr->kind) {
+		case POL_ADDR_ANY:
+		case POL_ADDR_ME:
+		case POL_ADDR_PREFIX:
+		case POL_ADDR_RANGE:
+			continue;
+		case POL_ADDR_NAME:
+			diag_add(diag, DIAG_ERROR, &filter->loc, "write its addresses",
+				 "rule '%s': the host name '%.100s' cannot be used in this version",
+				 rule->name, addr->text);
+			continue;
+		case POL_ADDR_DNS:
+		case POL_ADDR_WINS:
+		case POL_ADDR_DHCP:
+		case POL_ADDR_GATEWAY:
+			diag_add(diag, DIAG_ERROR, &filter->loc, "write their addresses",
+				 "rule '%s': server sets (dns, wins, dhcp, gateway) cannot be used "
+				 "in this version",
+				 rule->name);
+			continue;
+		}
+	}
+}
+
+static void missing_methods(const struct pol_rule *rule, const struct pol_action *action,
+			    struct diag *diag)
+{
+	size_t usable = 0;
+
+	for (size_t i = 0; i < action->count; i++)
+		usable += !action->methods[i].ah;
+	for (size_t i = 0; i < action->count; i++)
+		if (action->methods[i].ah && usable)
+			diag_add(diag, DIAG_WARNING, &action->methods[i].loc, NULL,
+				 "rule '%s': AH is not available in this version, this method of "
+				 "'%s' is not offered",
+				 rule->name, action->name);
+	if (!usable)
+		diag_add(diag, DIAG_ERROR, &action->loc, "add an ESP method",
+			 "rule '%s': AH is not available in this version and '%s' offers nothing "
+			 "else",
+			 rule->name, action->name);
+	if (action->inbound_passthrough)
+		diag_add(diag, DIAG_WARNING, &action->loc, NULL,
+			 "rule '%s': inbound-passthrough has no effect in this version: clear text "
+			 "is refused",
+			 rule->name);
+	if (action->fallback_to_clear)
+		diag_add(diag, DIAG_WARNING, &action->loc, NULL,
+			 "rule '%s': fallback-to-clear has no effect in this version: nothing is "
+			 "sent in clear",
+			 rule->name);
+}
+
+static void missing_auth(const struct pol_rule *rule, struct diag *diag)
+{
+	static const char *const names[] = {
+		[POL_AUTH_KERBEROS] = "Kerberos",
+		[POL_AUTH_CERT] = "certificate",
+		[POL_AUTH_PSK] = "preshared key",
+	};
+	size_t usable = 0;
+
+	for (size_t i = 0; i < rule->auth_count; i++)
+		usable += rule->auth[i].kind == POL_AUTH_PSK;
+	for (size_t i = 0; i < rule->auth_count && usable; i++)
+		if (rule->auth[i].kind != POL_AUTH_PSK)
+			diag_add(diag, DIAG_WARNING, &rule->auth[i].loc, NULL,
+				 "rule '%s': %s authentication is not available in this version "
+				 "and not offered",
+				 rule->name, names[rule->auth[i].kind]);
+	if (!usable)
+		diag_add(diag, DIAG_ERROR, &rule->loc, "add {psk-file: FILE}",
+			 "rule '%s': only preshared keys can authenticate in this version",
+			 rule->name);
+}
+
+static void missing_in_rule(const struct policy *policy, const struct pol_rule *rule,
+			    struct diag *diag)
+{
+	const struct pol_filter_list *list = &policy->filter_lists[rule->filter_list];
+	const struct pol_action *action = &policy->actions[rule->action];
+
+	for (size_t i = 0; i < list->count; i++) {
+		missing_addresses(rule, &list->filters[i], &list->filters[i].src, diag);
+		missing_addresses(rule, &list->filters[i], &list->filters[i].dst, diag);
+	}
+	if (rule->connection != POL_CONN_ALL)
+		diag_add(diag, DIAG_ERROR, &rule->loc, "use connection-type: all",
+			 "rule '%s': connection-type cannot be told apart in this version",
+			 rule->name);
+	if (action->kind != POL_ACTION_NEGOTIATE)
+		return;
+	missing_methods(rule, action, diag);
+	missing_auth(rule, diag);
+	if (rule->tunnel_given)
+		diag_add(diag, DIAG_ERROR, &rule->loc, NULL,
+			 "rule '%s': tunnel mode is not available in this version", rule->name);
+	if (rule->ike_version == 2)
+		diag_add(diag, DIAG_ERROR, &rule->loc, "use ike: auto",
+			 "rule '%s': IKE version 2 is not available in this version", rule->name);
+}
+
+int policy_supported(const struct policy *policy, struct diag *diag)
+{
+	struct diag found = {0};
+	bool refused;
+
+	missing_settings(policy, &found);
+	for (size_t i = 0; i < policy->rule_count; i++)
+		if (policy->rules[i].active)
+			missing_in_rule(policy, &policy->rules[i], &found);
+	refused = found.errors;
+	for (size_t i = 0; i < found.count; i++) {
+		const struct diag_entry *entry = &found.entries[i];
+		struct diag_loc loc = {entry->file, entry->line, entry->col};
+
+		diag_add(diag, entry->severity, &loc, entry->hint, "%s", entry->text);
+	}
+	diag_free(&found);
+	return refused ? -EOPNOTSUPP : 0;
+}
