@@ -52,6 +52,8 @@ struct xi_sa_params {
 	uint32_t lifetime_s; /* hard; 0 = none */
 	uint32_t lifetime_kb; /* hard; 0 = none */
 	uint64_t ike_spi_i, ike_spi_r; /* the IKE SA it was made under */
+	uint32_t ifindex; /* where its packets leave, for per-interface workers; 0 = unknown */
+	uint32_t pad;
 };
 
 /* What a backend counts; read by sa/ and shown by view/. */
