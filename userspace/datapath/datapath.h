@@ -62,6 +62,8 @@ int datapath_sa_out_add(struct datapath *dp, const struct xi_sa_params *sa, enum
 int datapath_sa_in_del(struct datapath *dp, const struct xi_sa_params *sa);
 /* Only if the entry still points to this SA (a rekeyed one has replaced it otherwise). */
 int datapath_sa_out_del(struct datapath *dp, const struct xi_sa_params *sa);
+/* Removes every SA entry: they are of a daemon that died, nothing carries them any more. */
+int datapath_sa_flush(struct datapath *dp);
 
 /* Events. The fd becomes readable; poll calls fn for each, never blocks. */
 int datapath_event_fd(const struct datapath *dp);
