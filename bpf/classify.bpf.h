@@ -82,7 +82,8 @@ static __always_inline bool xi_rect_covers(const struct xi_rect *rect, __u16 x, 
 /* ------------------------------------------------------------------- rows */
 
 static __always_inline void xi_probe_row(struct xi_walk *w, const struct xi_probe *probe,
-					 __u32 field, __u64 addr, __u16 direct, __u32 chunks)
+					 __u64 seed, __u32 chunks, __u32 field, __u64 addr,
+					 __u16 direct)
 {
 	const struct xi_slot *slot;
 	__u64 mask;
@@ -93,7 +94,7 @@ static __always_inline void xi_probe_row(struct xi_walk *w, const struct xi_prob
 	at = direct;
 	if (probe->kind == XI_PROBE_HASHED) {
 		__builtin_memcpy(&mask, probe->mask, sizeof(mask));
-		at = xi_slot_hash(w->seed, addr & mask);
+		at = xi_slot_hash(seed, addr & mask);
 	}
 	slot = xi_table_at(slot, w->slot, probe->slot + (at >> 2));
 	if (!slot) {
@@ -108,6 +109,7 @@ static __always_inline void xi_probe_row(struct xi_walk *w, const struct xi_prob
 __noinline int xi_find_rows(struct xi_walk *w)
 {
 	const struct xi_space *space;
+	__u64 seed;
 	__u32 n;
 
 	if (!w)
@@ -116,8 +118,9 @@ __noinline int xi_find_rows(struct xi_walk *w)
 	if (!space)
 		return -ENOENT;
 	n = space->chunks;
+	seed = space->row_seed;
 #define XI_ROW(field, addr, direct)                                                                \
-	xi_probe_row(w, &space->probe[XI_PROBE_##field], XI_PROBE_##field, addr, direct, n)
+	xi_probe_row(w, &space->probe[XI_PROBE_##field], seed, n, XI_PROBE_##field, addr, direct)
 	XI_ROW(REMOTE_A, w->remote[0], bpf_ntohs(*(__u16 *)&w->remote[0]));
 	XI_ROW(REMOTE_B, w->remote[0], 0);
 	XI_ROW(REMOTE_C, w->remote[0], 0);

@@ -87,7 +87,7 @@ struct xi_space {
 	__u32 pruned; /* 0: no rows, try every shape */
 	__u32 pad;
 	struct xi_probe probe[XI_PROBE_FIELDS];
-	__u8 pad2[8];
+	__u64 row_seed; /* of hashed slots */
 };
 XI_ASSERT_SIZE(struct xi_space, 256);
 

@@ -7,6 +7,7 @@
 #ifndef COMPILE_IMAGE_H
 #define COMPILE_IMAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,8 +20,8 @@ struct policy;
 
 /* One effective (directional, single-family) filter. */
 struct filter {
-	uint32_t id; /* what users see; order of appearance in the policy, from 1 */
-	uint32_t rule; /* index in policy.rules; FILTER_BUILTIN for exemptions */
+	uint32_t id;	       /* what users see; order of appearance in the policy, from 1 */
+	uint32_t rule;	       /* index in policy.rules; FILTER_BUILTIN for exemptions */
 	const char *rule_name; /* borrowed from the image */
 	enum xi_dir dir;
 	enum xi_band band;
@@ -33,15 +34,15 @@ struct filter {
 	uint16_t remote_port_lo, remote_port_hi; /* 0..65535 = any */
 	uint16_t local_port_lo, local_port_hi;
 	int icmp_type, icmp_code; /* -1 = any */
-	int iface_class; /* enum xi_iface_class, -1 = any */
-	bool passthrough; /* negotiate that accepts clear text inbound */
-	bool soft; /* negotiate that may fall back to clear */
+	int iface_class;	  /* enum xi_iface_class, -1 = any */
+	bool passthrough;	  /* negotiate that accepts clear text inbound */
+	bool soft;		  /* negotiate that may fall back to clear */
 };
 #define FILTER_BUILTIN 0xffffffffu
 
 struct image_table {
 	uint32_t value_size; /* multiple of 8 */
-	uint32_t count; /* at least 1 */
+	uint32_t count;	     /* at least 1 */
 	void *data;
 };
 
@@ -49,25 +50,47 @@ struct image {
 	struct filter *filters; /* highest precedence first: index = rank */
 	size_t count;
 	struct image_table tables[XI_TABLE_MAX]; /* in the order of tables.def */
-	char **names; /* backing store of rule_name */
+	char **names;				 /* backing store of rule_name */
 	size_t name_count;
 };
+
+/* Whether to keep rows, which prune shapes. AUTO: only where there are many shapes. */
+enum compile_rows { COMPILE_ROWS_AUTO, COMPILE_ROWS_ALWAYS, COMPILE_ROWS_NEVER };
 
 struct compile_opts {
 	const struct xi_addr *me; /* addresses that count as `me` when written out */
 	size_t me_count;
-	uint64_t seed; /* hash key of the tables; 0 = fixed, for tests */
+	uint64_t seed;		/* hash key of the tables; 0 = fixed, for tests */
+	enum compile_rows rows; /* for tests and benchmarks */
+	bool no_tables;		/* only the filters: for explain and check */
 };
 
 /* 0, or -EINVAL with the rule named in diag, or -ENOMEM. */
-int compile_policy(const struct policy *policy, const struct compile_opts *opts,
-		   struct image **ret, struct diag *diag);
+int compile_policy(const struct policy *policy, const struct compile_opts *opts, struct image **ret,
+		   struct diag *diag);
+/*
+ * The same from filters that are directional already, in any order; their ids
+ * must differ and their rule names outlive the image. The array is copied.
+ * policy (for places in messages) and diag may be NULL.
+ */
+int compile_filters(const struct filter *filters, size_t count, const struct policy *policy,
+		    const struct compile_opts *opts, struct image **ret, struct diag *diag);
 void image_free(struct image *image);
 
 /* < 0 when a has precedence over b; never 0 for two filters of one image. */
 int filter_compare(const struct filter *a, const struct filter *b);
 /* The word for the first difference ("remote prefix", "protocol", ...). */
 const char *filter_lost_on(const struct filter *winner, const struct filter *loser);
+
+/* Does this filter cover the packet? (Precedence is not considered.) */
+bool filter_matches(const struct filter *filter, const struct xi_pkt *pkt);
+/* True when neither port set and no ICMP type is given: a later fragment can be told. */
+bool filter_portless(const struct filter *filter);
+
+/* "default-response", "rules", "exemption", "boot", "ike" */
+const char *band_name(enum xi_band band);
+/* "none", "permit", "block", "negotiate" */
+const char *action_name(enum xi_action action);
 
 /* The reference classifier: walks the filters in order. The oracle of all tests. */
 struct xi_verdict model_classify(const struct image *image, const struct xi_pkt *pkt);

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Inside the compiler: what its stages hand to each other. */
+#ifndef COMPILE_BUILD_H
+#define COMPILE_BUILD_H
+
+#include "compile/image.h"
+
+/* A growing array of one table's values. */
+struct tab {
+	void *data;
+	size_t size; /* of a value */
+	size_t count, cap;
+};
+
+/* Appends n zeroed values. Returns the index of the first, or -ENOMEM / -E2BIG. */
+int64_t tab_add(struct tab *tab, size_t n);
+
+/* One filter as one space sees it: the cell it belongs to and its rectangle. */
+struct entry {
+	uint8_t remote[16], local[16];
+	uint8_t band, remote_len, local_len; /* local_len 0 in memory for `me` */
+	uint8_t family;
+	bool proto_given, me;
+	uint8_t proto;
+	uint32_t shape; /* counted from the space's first */
+	struct xi_rect rect;
+};
+
+struct build {
+	struct image *image;
+	struct tab tab[XI_TABLE_MAX];
+	uint64_t seed;
+	enum compile_rows rows;
+	struct diag *diag; /* may be NULL */
+};
+
+#define build_at(build, NAME, type, index) (&((type *)(build)->tab[XI_TABLE_##NAME].data)[index])
+
+/* spaces.c: all tables from image->filters, which must be in order. */
+int build_tables(struct image *image, const struct compile_opts *opts, struct diag *diag);
+/* rows.c: the rows of one space; entries in order of shape. */
+int build_rows(struct build *build, struct xi_space *space, const struct entry *entries,
+	       size_t count);
+/* tree.c: a tree of these rectangles, best rank first. Returns its index or -errno. */
+int64_t build_tree(struct build *build, const struct xi_rect *rects, size_t count);
+/* buckets.c: puts every cell into a bucket; leaves seed and mask in every space. */
+int build_buckets(struct build *build);
+
+/*
+ * conflicts.c: takes filters with the selectors of a better one out of the
+ * ordered array, and reports shadowed and ambiguous ones.
+ */
+int conflicts_resolve(struct filter *filters, size_t *count, const struct policy *policy,
+		      const struct compile_opts *opts, struct diag *diag);
+
+/* expand.c: the directional filters of a policy, unordered, owned by the image. */
+int expand_policy(const struct policy *policy, const struct compile_opts *opts, struct image *image,
+		  struct diag *diag);
+/* exempt.c: the built-in rows. Calls add for each; id and names are left to it. */
+int exempt_rows(int exemptions, bool negotiate,
+		int (*add)(void *arg, struct filter *filter, const char *name), void *arg);
+
+#endif

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The order of precedence between filters, and nothing else. The list is the
+ * one of the design; Windows does not publish its weights, so the order of
+ * windows-ipsec's documented examples is what is kept: addresses before
+ * protocol before ports, specific before general, block before negotiate before
+ * permit. docs/classifier.md has it in words.
+ */
+#include <string.h>
+
+#include "compile/image.h"
+#include "util/addr.h"
+
+enum level {
+	LEVEL_BAND,
+	LEVEL_REMOTE_PREFIX,
+	LEVEL_LOCAL_PREFIX,
+	LEVEL_PROTOCOL,
+	LEVEL_REMOTE_PORT,
+	LEVEL_LOCAL_PORT,
+	LEVEL_ICMP_TYPE,
+	LEVEL_ICMP_CODE,
+	LEVEL_IFACE,
+	LEVEL_ACTION,
+	LEVEL_ID,
+	LEVEL_MAX
+};
+
+static const char *const level_words[LEVEL_MAX] = {
+	[LEVEL_BAND] = "band",
+	[LEVEL_REMOTE_PREFIX] = "remote prefix",
+	[LEVEL_LOCAL_PREFIX] = "local prefix",
+	[LEVEL_PROTOCOL] = "protocol",
+	[LEVEL_REMOTE_PORT] = "remote port",
+	[LEVEL_LOCAL_PORT] = "local port",
+	[LEVEL_ICMP_TYPE] = "ICMP type",
+	[LEVEL_ICMP_CODE] = "ICMP code",
+	[LEVEL_IFACE] = "interface class",
+	[LEVEL_ACTION] = "action",
+	[LEVEL_ID] = "filter id",
+};
+
+/* Block before negotiate before permit. */
+static int action_rank(enum xi_action action)
+{
+	switch (action) {
+	case XI_ACT_BLOCK:
+		return 3;
+	case XI_ACT_NEGOTIATE:
+		return 2;
+	case XI_ACT_PERMIT:
+		return 1;
+	case XI_ACT_NONE:
+		break;
+	}
+	return 0;
+}
+
+static int local_len(const struct filter *f)
+{
+	return f->local_is_me ? xi_family_bits(f->family) : f->local.len;
+}
+
+/* Negative when a comes first at this level, 0 when it does not tell them apart. */
+static int compare_level(const struct filter *a, const struct filter *b, enum level level)
+{
+	switch (level) {
+	case LEVEL_BAND:
+		return (int)b->band - (int)a->band;
+	case LEVEL_REMOTE_PREFIX:
+		return b->remote.len - a->remote.len;
+	case LEVEL_LOCAL_PREFIX:
+		return local_len(b) - local_len(a);
+	case LEVEL_PROTOCOL:
+		return b->proto_given - a->proto_given;
+	case LEVEL_REMOTE_PORT:
+		return (a->remote_port_hi - a->remote_port_lo) -
+		       (b->remote_port_hi - b->remote_port_lo);
+	case LEVEL_LOCAL_PORT:
+		return (a->local_port_hi - a->local_port_lo) -
+		       (b->local_port_hi - b->local_port_lo);
+	case LEVEL_ICMP_TYPE:
+		return (b->icmp_type >= 0) - (a->icmp_type >= 0);
+	case LEVEL_ICMP_CODE:
+		return (b->icmp_code >= 0) - (a->icmp_code >= 0);
+	case LEVEL_IFACE:
+		return (b->iface_class >= 0) - (a->iface_class >= 0);
+	case LEVEL_ACTION:
+		return action_rank(b->action) - action_rank(a->action);
+	case LEVEL_ID:
+		return a->id < b->id ? -1 : a->id > b->id;
+	case LEVEL_MAX:
+		break;
+	}
+	return 0;
+}
+
+int filter_compare(const struct filter *a, const struct filter *b)
+{
+	int diff = 0;
+
+	for (enum level level = 0; level < LEVEL_MAX && !diff; level++)
+		diff = compare_level(a, b, level);
+	return diff;
+}
+
+const char *filter_lost_on(const struct filter *winner, const struct filter *loser)
+{
+	for (enum level level = 0; level < LEVEL_MAX; level++) {
+		if (compare_level(winner, loser, level))
+			return level_words[level];
+	}
+	return level_words[LEVEL_ID];
+}
+
+const char *band_name(enum xi_band band)
+{
+	switch (band) {
+	case XI_BAND_DEFAULT_RESPONSE:
+		return "default-response";
+	case XI_BAND_RULES:
+		return "rules";
+	case XI_BAND_EXEMPTION:
+		return "exemption";
+	case XI_BAND_BOOT:
+		return "boot";
+	case XI_BAND_IKE:
+		return "ike";
+	}
+	return "?";
+}
+
+const char *action_name(enum xi_action action)
+{
+	switch (action) {
+	case XI_ACT_NONE:
+		return "none";
+	case XI_ACT_PERMIT:
+		return "permit";
+	case XI_ACT_BLOCK:
+		return "block";
+	case XI_ACT_NEGOTIATE:
+		return "negotiate";
+	}
+	return "?";
+}

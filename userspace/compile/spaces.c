@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * From the ordered filters to the tables of xipsec/classify.h. For each space:
+ * the filters that belong there become entries, entries sorted by shape and key
+ * become shapes and cells, and rows are made where there are enough shapes to
+ * prune. Ports that no packet can show are resolved here: ICMP has none, and in
+ * the space of later fragments a filter with ports either counts for all
+ * (block, negotiate) or not at all (permit).
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compile/build.h"
+#include "util/addr.h"
+
+/* Up to here trying every shape is cheaper than reading rows. */
+#define SHAPES_WITHOUT_ROWS 6
+/* Cells with more filters than this are not searched for rectangles hidden by others. */
+#define COVER_CHECK_MAX 64
+
+static const size_t value_sizes[XI_TABLE_MAX] = {
+#define XI_TABLE(NAME, name, type) sizeof(type),
+#include <xipsec/tables.def>
+#undef XI_TABLE
+};
+
+static bool is_icmp(uint8_t proto)
+{
+	return proto == 1 || proto == 58;
+}
+
+/* The rectangle of a filter in its cell. False when no packet can match it. */
+static bool filter_rect(const struct filter *f, uint32_t rank, bool frag, struct xi_rect *ret)
+{
+	struct xi_rect rect = {0, 65535, 0, 65535, rank, f->action};
+
+	if (frag) {
+		*ret = rect;
+		return filter_portless(f) || f->action != XI_ACT_PERMIT;
+	}
+	rect.x_lo = f->remote_port_lo;
+	rect.x_hi = f->remote_port_hi;
+	rect.y_lo = f->local_port_lo;
+	rect.y_hi = f->local_port_hi;
+	if (f->proto_given && is_icmp(f->proto)) {
+		if (rect.x_lo || rect.y_lo)
+			return false;
+		rect = (struct xi_rect){0, 65535, 0, 65535, rank, f->action};
+		if (f->icmp_type >= 0) {
+			rect.y_lo = f->icmp_type << 8 | (f->icmp_code >= 0 ? f->icmp_code : 0);
+			rect.y_hi = f->icmp_type << 8 | (f->icmp_code >= 0 ? f->icmp_code : 0xff);
+		}
+	}
+	*ret = rect;
+	return true;
+}
+
+static struct entry make_entry(const struct filter *f, const struct xi_rect *rect)
+{
+	struct entry e = {.band = f->band,
+			  .remote_len = f->remote.len,
+			  .local_len = f->local_is_me ? xi_family_bits(f->family) : f->local.len,
+			  .family = f->family,
+			  .proto_given = f->proto_given,
+			  .me = f->local_is_me,
+			  .proto = f->proto_given ? f->proto : 0,
+			  .rect = *rect};
+
+	memcpy(e.remote, f->remote.addr.b, sizeof(e.remote));
+	if (!f->local_is_me)
+		memcpy(e.local, f->local.addr.b, sizeof(e.local));
+	return e;
+}
+
+/* Order of precedence as far as the shape decides it. */
+static int compare_group(const struct entry *a, const struct entry *b)
+{
+	if (a->band != b->band)
+		return b->band - a->band;
+	if (a->remote_len != b->remote_len)
+		return b->remote_len - a->remote_len;
+	if (a->local_len != b->local_len)
+		return b->local_len - a->local_len;
+	return b->proto_given - a->proto_given;
+}
+
+static int compare_cell(const struct entry *a, const struct entry *b)
+{
+	int diff = compare_group(a, b);
+
+	if (!diff)
+		diff = a->me - b->me;
+	if (!diff)
+		diff = memcmp(a->remote, b->remote, sizeof(a->remote));
+	if (!diff)
+		diff = memcmp(a->local, b->local, sizeof(a->local));
+	return diff ? diff : a->proto - b->proto;
+}
+
+static int compare_entry(const void *pa, const void *pb)
+{
+	const struct entry *a = pa, *b = pb;
+	int diff = compare_cell(a, b);
+
+	if (diff)
+		return diff;
+	return a->rect.filter < b->rect.filter ? -1 : a->rect.filter > b->rect.filter;
+}
+
+static void prefix_mask(uint8_t len, uint8_t mask[16])
+{
+	struct xi_addr addr = {0};
+
+	memset(addr.b, 0xff, sizeof(addr.b));
+	xi_addr_mask(&addr, len);
+	memcpy(mask, addr.b, 16);
+}
+
+static int add_shape(struct build *build, const struct entry *e)
+{
+	int64_t index = tab_add(&build->tab[XI_TABLE_SHAPE], 1);
+	struct xi_shape *shape;
+
+	if (index < 0)
+		return index;
+	shape = build_at(build, SHAPE, struct xi_shape, index);
+	prefix_mask(e->remote_len, shape->remote_mask);
+	if (!e->me)
+		prefix_mask(e->local_len, shape->local_mask);
+	shape->remote_len = e->remote_len;
+	shape->local_len = e->local_len;
+	shape->family = e->family;
+	shape->band = e->band;
+	shape->flags = (e->me ? XI_SHAPE_ME : 0) | (e->proto_given ? XI_SHAPE_PROTO : 0);
+	return 0;
+}
+
+static bool covers(const struct xi_rect *a, const struct xi_rect *b)
+{
+	return a->x_lo <= b->x_lo && a->x_hi >= b->x_hi && a->y_lo <= b->y_lo && a->y_hi >= b->y_hi;
+}
+
+/*
+ * Drops the rectangles that lie whole inside a better one. `rects` is in order
+ * of rank. Returns how many are left.
+ */
+static size_t drop_covered(struct xi_rect *rects, size_t count)
+{
+	size_t out = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		size_t k = 0;
+
+		while (k < out && k < COVER_CHECK_MAX && !covers(&rects[k], &rects[i]))
+			k++;
+		if (k == out || k == COVER_CHECK_MAX)
+			rects[out++] = rects[i];
+	}
+	return out;
+}
+
+static int add_list(struct build *build, const struct xi_rect *rects, size_t count)
+{
+	static const struct xi_rect never = {.x_lo = 1, .x_hi = 0, .filter = XI_NO_FILTER};
+	size_t lines = (count + 3) / 4;
+	int64_t first = tab_add(&build->tab[XI_TABLE_RECT], lines);
+
+	if (first < 0)
+		return first;
+	for (size_t i = 0; i < lines * 4; i++) {
+		struct xi_rects *line = build_at(build, RECT, struct xi_rects, first + i / 4);
+
+		line->rect[i % 4] = i < count ? rects[i] : never;
+	}
+	return first;
+}
+
+/* One cell from its entries, best rank first. rects is scratch of `count`. */
+static int add_cell(struct build *build, const struct entry *entries, size_t count, uint32_t shape,
+		    struct xi_rect *rects)
+{
+	int64_t index = tab_add(&build->tab[XI_TABLE_CELL], 1), first = 0;
+	enum xi_cell_kind kind = XI_CELL_ONE;
+	struct xi_cell *cell;
+
+	if (index < 0)
+		return index;
+	for (size_t i = 0; i < count; i++)
+		rects[i] = entries[i].rect;
+	count = drop_covered(rects, count);
+	if (count > 1 + 4 * XI_LIST_LINES) {
+		kind = XI_CELL_TREE;
+		first = build_tree(build, rects, count);
+	} else if (count > 1) {
+		kind = XI_CELL_LIST;
+		first = add_list(build, rects + 1, count - 1);
+	}
+	if (first < 0)
+		return first;
+	cell = build_at(build, CELL, struct xi_cell, index);
+	memcpy(cell->remote, entries->remote, sizeof(cell->remote));
+	memcpy(cell->local, entries->local, sizeof(cell->local));
+	cell->shape = shape;
+	cell->proto = entries->proto;
+	cell->kind = kind;
+	cell->lines = kind == XI_CELL_LIST ? (count - 1 + 3) / 4 : 0;
+	cell->first = first;
+	cell->rect = rects[0];
+	build_at(build, SHAPE, struct xi_shape, shape)->cells++;
+	return 0;
+}
+
+/* Shapes and cells of one space from its sorted entries. */
+static int add_cells(struct build *build, struct xi_space *space, struct entry *entries,
+		     size_t count)
+{
+	struct xi_rect *rects = malloc(count * sizeof(*rects));
+	size_t to, group = 0;
+	int err = rects ? 0 : -ENOMEM;
+
+	space->first_shape = build->tab[XI_TABLE_SHAPE].count;
+	for (size_t i = 0; !err && i < count; i = to) {
+		bool new_group = !i || compare_group(&entries[i - 1], &entries[i]);
+
+		if (new_group || entries[i - 1].me != entries[i].me) {
+			if (new_group)
+				group = space->shapes;
+			err = add_shape(build, &entries[i]);
+			if (err)
+				break;
+			space->shapes++;
+			for (size_t s = group; s < space->shapes; s++) {
+				build_at(build, SHAPE, struct xi_shape, space->first_shape + s)
+					->group_end = space->shapes;
+			}
+		}
+		for (to = i; to < count && !compare_cell(&entries[i], &entries[to]); to++)
+			entries[to].shape = space->shapes - 1;
+		err = add_cell(build, &entries[i], to - i, space->first_shape + space->shapes - 1,
+			       rects);
+	}
+	free(rects);
+	return err;
+}
+
+/* All entries of a space, sorted. *ret is malloc'ed, NULL when there are none. */
+static int space_entries(const struct image *image, unsigned index, struct entry **ret,
+			 size_t *ret_count)
+{
+	unsigned dir = index >> 3, family = index & 4 ? 6 : 4, iface = index >> 1 & 1;
+	struct entry *entries = NULL;
+	struct xi_rect rect;
+	size_t count = 0;
+
+	for (int pass = 0; pass < 2; pass++) {
+		size_t n = 0;
+
+		for (size_t i = 0; i < image->count; i++) {
+			const struct filter *f = &image->filters[i];
+
+			if (f->dir != dir || f->family != family ||
+			    (f->iface_class >= 0 && (unsigned)f->iface_class != iface) ||
+			    !filter_rect(f, i, index & 1, &rect))
+				continue;
+			if (pass)
+				entries[n] = make_entry(f, &rect);
+			n++;
+		}
+		if (pass || !n)
+			break;
+		count = n;
+		entries = malloc(n * sizeof(*entries));
+		if (!entries)
+			return -ENOMEM;
+	}
+	if (entries)
+		qsort(entries, count, sizeof(*entries), compare_entry);
+	*ret = entries;
+	*ret_count = count;
+	return 0;
+}
+
+static int build_space(struct build *build, unsigned index)
+{
+	struct xi_space space = {.row_seed = xi_hash_end(build->seed ^ index)};
+	struct entry *entries;
+	size_t count;
+	int err = space_entries(build->image, index, &entries, &count);
+
+	if (err || !entries)
+		return err;
+	err = add_cells(build, &space, entries, count);
+	if (!err && space.shapes > XI_SHAPES_MAX) {
+		if (build->diag)
+			diag_add(build->diag, DIAG_ERROR, NULL, NULL,
+				 "the filters combine %u different pairs of prefix lengths in one "
+				 "direction and family, at most %u are possible",
+				 space.shapes, XI_SHAPES_MAX);
+		err = -EINVAL;
+	}
+	space.chunks = (space.shapes + XI_CHUNK_SHAPES - 1) / XI_CHUNK_SHAPES;
+	if (!err && build->rows != COMPILE_ROWS_NEVER &&
+	    (build->rows == COMPILE_ROWS_ALWAYS || space.shapes > SHAPES_WITHOUT_ROWS))
+		err = build_rows(build, &space, entries, count);
+	*build_at(build, SPACE, struct xi_space, index) = space;
+	free(entries);
+	return err;
+}
+
+/* Without interface classes both spaces of a kind are one. */
+static bool uses_iface(const struct image *image, unsigned index)
+{
+	for (size_t i = 0; i < image->count; i++) {
+		const struct filter *f = &image->filters[i];
+
+		if (f->dir == index >> 3 && f->family == (index & 4 ? 6 : 4) && f->iface_class >= 0)
+			return true;
+	}
+	return false;
+}
+
+static int build_filters(struct build *build)
+{
+	for (size_t i = 0; i < build->image->count; i++) {
+		const struct filter *f = &build->image->filters[i];
+		struct xi_filter *row;
+
+		if (tab_add(&build->tab[XI_TABLE_FILTER], 1) < 0)
+			return -ENOMEM;
+		row = build_at(build, FILTER, struct xi_filter, i);
+		memcpy(row->remote, f->remote.addr.b, sizeof(row->remote));
+		if (!f->local_is_me)
+			memcpy(row->local, f->local.addr.b, sizeof(row->local));
+		row->remote_len = f->remote.len;
+		row->local_len = f->local_is_me ? xi_family_bits(f->family) : f->local.len;
+		row->family = f->family;
+		row->proto = f->proto_given ? f->proto : 0;
+		row->remote_port_lo = f->remote_port_lo;
+		row->remote_port_hi = f->remote_port_hi;
+		row->local_port_lo = f->local_port_lo;
+		row->local_port_hi = f->local_port_hi;
+		row->flags = (f->local_is_me ? XI_F_LOCAL_IS_ME : 0) |
+			     (f->proto_given ? XI_F_PROTO : 0) |
+			     (f->icmp_type >= 0 ? XI_F_ICMP_TYPE : 0) |
+			     (f->icmp_code >= 0 ? XI_F_ICMP_CODE : 0) |
+			     (f->iface_class >= 0 ? XI_F_IFACE : 0) |
+			     (f->passthrough ? XI_F_PASSTHROUGH : 0) | (f->soft ? XI_F_SOFT : 0);
+		row->icmp_type = f->icmp_type >= 0 ? f->icmp_type : 0;
+		row->icmp_code = f->icmp_code >= 0 ? f->icmp_code : 0;
+		row->iface_class = f->iface_class >= 0 ? f->iface_class : 0;
+		row->id = f->id;
+		row->rule = f->rule;
+		row->dir = f->dir;
+		row->action = f->action;
+		row->band = f->band;
+	}
+	return 0;
+}
+
+int build_tables(struct image *image, const struct compile_opts *opts, struct diag *diag)
+{
+	struct build build = {.image = image, .diag = diag, .rows = opts->rows};
+	int err = -ENOMEM;
+
+	build.seed = opts->seed ? opts->seed : 0x7869707365630001ull;
+	for (int t = 0; t < XI_TABLE_MAX; t++)
+		build.tab[t].size = value_sizes[t];
+	if (tab_add(&build.tab[XI_TABLE_SPACE], XI_SPACES) < 0)
+		goto out;
+	err = build_filters(&build);
+	for (unsigned i = 0; !err && i < XI_SPACES; i++) {
+		if ((i & 2) && !uses_iface(image, i))
+			*build_at(&build, SPACE, struct xi_space,
+				  i) = *build_at(&build, SPACE, struct xi_space, i & ~2u);
+		else
+			err = build_space(&build, i);
+	}
+	if (!err)
+		err = build_buckets(&build);
+	for (int t = 0; !err && t < XI_TABLE_MAX; t++) {
+		if (!build.tab[t].count && tab_add(&build.tab[t], 1) < 0)
+			err = -ENOMEM;
+	}
+	for (int t = 0; !err && t < XI_TABLE_MAX; t++) {
+		image->tables[t] = (struct image_table){build.tab[t].size, build.tab[t].count,
+							build.tab[t].data};
+		build.tab[t].data = NULL;
+	}
+out:
+	for (int t = 0; t < XI_TABLE_MAX; t++)
+		free(build.tab[t].data);
+	return err;
+}
