@@ -28,27 +28,32 @@ const char *address_keyword(enum pol_addr_kind kind)
 	return NULL;
 }
 
-/* 10.0.0.0/255.0.0.0 as Windows writes it: say how it is written here. */
-static int complain_netmask(const char *text, const char *slash, struct complaint *why)
+/* Most often the length is at fault, or a mask stands there as Windows writes it. */
+static int complain_length(const char *text, const char *slash, struct complaint *why)
 {
 	char host[XI_ADDR_STRLEN], hint[80];
-	struct in_addr addr, mask;
+	struct xi_addr addr;
+	struct in_addr mask;
 	uint32_t bits;
 
-	if ((size_t)(slash - text) < sizeof(host)) {
-		memcpy(host, text, slash - text);
-		host[slash - text] = '\0';
-		if (inet_pton(AF_INET, host, &addr) == 1 &&
-		    inet_pton(AF_INET, slash + 1, &mask) == 1) {
-			bits = ~ntohl(mask.s_addr);
-			if (!(bits & (bits + 1))) {
-				snprintf(hint, sizeof(hint), "did you mean %s/%d?", host,
-					 bits ? __builtin_clz(bits) : 32);
-				return complain(why, hint,
-						"a prefix is written with its length, not a mask");
-			}
-		}
+	if ((size_t)(slash - text) >= sizeof(host))
+		goto malformed;
+	memcpy(host, text, slash - text);
+	host[slash - text] = '\0';
+	if (xi_addr_parse(host, &addr))
+		goto malformed;
+	if (addr.family == 4 && inet_pton(AF_INET, slash + 1, &mask) == 1) {
+		bits = ~ntohl(mask.s_addr);
+		/* Ones behind zeros only, else it is no prefix at all. */
+		if (bits & (bits + 1))
+			goto malformed;
+		snprintf(hint, sizeof(hint), "did you mean %s/%d?", host,
+			 bits ? __builtin_clz(bits) : 32);
+		return complain(why, hint, "a prefix is written with its length, not a mask");
 	}
+	snprintf(hint, sizeof(hint), "the length is 0 to %u", xi_family_bits(addr.family));
+	return complain(why, hint, "'%.60s' is not a prefix", text);
+malformed:
 	return complain(why, NULL, "'%.60s' is not a prefix", text);
 }
 
@@ -79,7 +84,7 @@ int parse_prefix(const char *text, struct xi_prefix *ret, struct complaint *why)
 		return complain(why, hint, "'%.60s' has bits set behind the prefix length", text);
 	}
 	if (slash)
-		return complain_netmask(text, slash, why);
+		return complain_length(text, slash, why);
 	return complain(why, NULL, "'%.60s' is not an address or prefix", text);
 }
 
@@ -110,16 +115,21 @@ static int parse_range(const char *text, struct pol_addr *ret, struct complaint 
 	return 0;
 }
 
-/* Labels of letters, digits and hyphens (RFC 1123, 2.1); the last is not a number. */
+/*
+ * Labels of letters, digits and hyphens (RFC 1123, 2.1), perhaps a dot at the
+ * end; the last label is not a number.
+ */
 static bool is_host_name(const char *text)
 {
 	size_t label = 0, len = strlen(text);
 	bool letters = false;
 
+	if (len && text[len - 1] == '.')
+		len--;
 	if (!len || len > 253)
 		return false;
 	for (size_t i = 0; i <= len; i++) {
-		char c = text[i];
+		char c = i < len ? text[i] : '\0';
 
 		if (c == '.' || !c) {
 			if (!label || label > 63 || text[i - 1] == '-')

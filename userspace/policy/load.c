@@ -19,7 +19,7 @@
 
 static const struct limits exemption_limits = {0, 3};
 static const struct limits poll_limits = {60, 30 * 86400};
-static const struct limits mm_lifetime_limits = {60, 172799};
+static const struct limits mm_lifetime_limits = {60, 2 * 86400};
 static const struct limits any_number = {0, UINT32_MAX};
 
 static const char *const datapath_names[] = {

@@ -7,7 +7,7 @@
 
 #include "policy/schema.h"
 
-static const struct limits lifetime_limits = {10, 172799};
+static const struct limits lifetime_limits = {10, 2 * 86400};
 #define KILOBYTES_MIN 1024u
 #define KILOBYTES_MAX 2147483647u
 

@@ -130,7 +130,7 @@ static void read_icmp(struct loader *load, const struct node *node, const char *
 	struct complaint why;
 	uint32_t number;
 
-	if (!text || !load_result(load, node, parse_number(text, 255, &number, &why), &why))
+	if (!text || !load_result(load, node, parse_number(text, key, 0, 255, &number, &why), &why))
 		return;
 	if (!filter->proto_given || (filter->proto != 1 && filter->proto != 58))
 		load_error(load, node, "add proto: icmp or proto: icmpv6", "%s needs ICMP", key);

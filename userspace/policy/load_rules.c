@@ -110,13 +110,16 @@ TABLE(auth_table, "an authentication method", {"cert", set_cert, 0}, {"psk-file"
 
 static void read_auth(struct loader *load, const struct node *node, struct pol_auth *auth)
 {
-	static const char *const names[] = {"kerberos"};
-	static const struct choices words = {"authentication method", names, 1};
-	static const struct field kerberos = {"auth", set_choice, 0, &words, false};
+	const char *text;
 
 	auth->loc = load_loc(load, node);
 	if (node->kind == NODE_SCALAR) {
-		set_choice(load, node, &auth->kind, &kerberos);
+		text = load_text(load, node, "an authentication method");
+		auth->kind = POL_AUTH_KERBEROS;
+		if (text && strcmp(text, "kerberos"))
+			load_error(load, node,
+				   "write kerberos, {psk-file: FILE} or {cert: {ca, cert, key}}",
+				   "unknown authentication method '%.60s'", text);
 		return;
 	}
 	if (!load_expect(load, node, NODE_MAP, "an authentication method"))

@@ -42,16 +42,15 @@ static bool read_digits(const char *text, const char **end, uint64_t *ret)
 	return at > text;
 }
 
-int parse_number(const char *text, uint32_t max, uint32_t *ret, struct complaint *why)
+int parse_number(const char *text, const char *what, uint32_t min, uint32_t max, uint32_t *ret,
+		 struct complaint *why)
 {
 	const char *end;
 	uint64_t value;
-	bool all_digits = *text && text[strspn(text, "0123456789")] == '\0';
 
-	if (!all_digits)
-		return complain(why, NULL, "'%.60s' is not a number from 0 to %u", text, max);
-	if (!read_digits(text, &end, &value) || value > max)
-		return complain(why, NULL, "%.60s is more than %u", text, max);
+	if (!read_digits(text, &end, &value) || *end || value < min || value > max)
+		return complain(why, NULL, "%s must be a number from %u to %u, not '%.60s'", what,
+				min, max, text);
 	*ret = value;
 	return 0;
 }
@@ -180,12 +179,12 @@ int parse_proto(const char *text, bool *ret_given, uint8_t *ret, struct complain
 			return 0;
 		}
 	}
+	if (!strcmp(text, "0"))
+		return complain(why, "leave proto out, or write any",
+				"protocol 0 does not stand for any protocol");
 	if (is_digit(*text)) {
-		if (parse_number(text, 255, &number, why))
+		if (parse_number(text, "proto", 1, 255, &number, why))
 			return -EINVAL;
-		if (!number)
-			return complain(why, "leave proto out, or write any",
-					"protocol 0 does not stand for any protocol");
 		*ret_given = true;
 		*ret = number;
 		return 0;

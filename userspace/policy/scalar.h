@@ -27,8 +27,9 @@ int parse_duration(const char *text, uint32_t *ret, struct complaint *why);
 const char *duration_text(uint32_t seconds, char buf[DURATION_TEXT]);
 /* "100000", "100000 kB", "100 MB", "1 GB"; steps of 1000. Kilobytes. */
 int parse_kilobytes(const char *text, uint32_t *ret, struct complaint *why);
-/* Decimal digits only. */
-int parse_number(const char *text, uint32_t max, uint32_t *ret, struct complaint *why);
+/* Decimal digits only; `what` is the name for the complaint. */
+int parse_number(const char *text, const char *what, uint32_t min, uint32_t max, uint32_t *ret,
+		 struct complaint *why);
 
 /* A name or 1..255; "any" is given = false. */
 int parse_proto(const char *text, bool *ret_given, uint8_t *ret, struct complaint *why);

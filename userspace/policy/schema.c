@@ -127,7 +127,9 @@ char *load_strdup(struct loader *load, const char *text)
 	return copy;
 }
 
-static void unknown_key(struct loader *load, const struct node *key, const struct table *table)
+/* A key that was meant by another one counts as given: one slip, one error. */
+static void unknown_key(struct loader *load, const struct node *key, const struct table *table,
+			bool *seen)
 {
 	const char *names[KEYS_MAX], *near;
 	char hint[300];
@@ -138,6 +140,9 @@ static void unknown_key(struct loader *load, const struct node *key, const struc
 	near = suggest(key->text, names, table->count);
 	if (near) {
 		snprintf(hint, sizeof(hint), "did you mean '%s'?", near);
+		for (size_t i = 0; i < table->count; i++)
+			if (names[i] == near)
+				seen[i] = true;
 	} else {
 		len = snprintf(hint, sizeof(hint), "known:");
 		for (size_t i = 0; i < table->count && len < sizeof(hint); i++)
@@ -160,7 +165,7 @@ bool load_map(struct loader *load, const struct node *map, const struct table *t
 		while (i < table->count && strcmp(key->text, table->fields[i].key))
 			i++;
 		if (i == table->count) {
-			unknown_key(load, key, table);
+			unknown_key(load, key, table, seen);
 			continue;
 		}
 		seen[i] = true;
@@ -220,13 +225,10 @@ void set_number(struct loader *load, const struct node *value, void *to, const s
 	struct complaint why;
 	uint32_t number;
 
-	if (!text ||
-	    !load_result(load, value, parse_number(text, limits->max, &number, &why), &why))
-		return;
-	if (number < limits->min)
-		load_error(load, value, NULL, "%s must be from %u to %u", field->key, limits->min,
-			   limits->max);
-	else
+	if (text &&
+	    load_result(load, value,
+			parse_number(text, field->key, limits->min, limits->max, &number, &why),
+			&why))
 		*(uint32_t *)to = number;
 }
 

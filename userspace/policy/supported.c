@@ -6,9 +6,10 @@
  * Rules that are not active may ask for anything.
  */
 #include <errno.h>
-#include <stddef.h>
+#include <stdlib.h>
 
 #include "policy/policy.h"
+#include "policy/scalar.h"
 
 static void missing_settings(const struct policy *policy, struct diag *diag)
 {
@@ -19,16 +20,14 @@ static void missing_settings(const struct policy *policy, struct diag *diag)
 			 "datapath: xfrm is not available in this version");
 	if (policy->poll_interval_s != 10800)
 		diag_add(diag, DIAG_WARNING, &loc, NULL,
-			 "poll-interval has no effect in this version: a policy is read when it is "
-			 "applied");
+			 "poll-interval has no effect in this version: apply reads the policy");
 	if (policy->default_response)
 		diag_add(diag, DIAG_WARNING, &loc, NULL,
-			 "default-response has no effect in this version: a peer that no rule "
-			 "names is refused");
+			 "default-response has no effect in this version: only rules answer");
 }
 
-static void missing_addresses(const struct pol_rule *rule, const struct pol_filter *filter,
-			      const struct pol_side *side, struct diag *diag)
+static void missing_addresses(const struct pol_filter *filter, const struct pol_side *side,
+			      struct diag *diag)
 {
 	for (size_t i = 0; i < side->count; i++) {
 		const struct pol_addr *addr = &side->addrs[i];
@@ -41,50 +40,51 @@ static void missing_addresses(const struct pol_rule *rule, const struct pol_filt
 			continue;
 		case POL_ADDR_NAME:
 			diag_add(diag, DIAG_ERROR, &filter->loc, "write its addresses",
-				 "rule '%s': the host name '%.100s' cannot be used in this version",
-				 rule->name, addr->text);
+				 "the host name '%.100s' cannot be used in this version",
+				 addr->text);
 			continue;
 		case POL_ADDR_DNS:
 		case POL_ADDR_WINS:
 		case POL_ADDR_DHCP:
 		case POL_ADDR_GATEWAY:
 			diag_add(diag, DIAG_ERROR, &filter->loc, "write their addresses",
-				 "rule '%s': server sets (dns, wins, dhcp, gateway) cannot be used "
-				 "in this version",
-				 rule->name);
+				 "the server set '%s' cannot be used in this version",
+				 address_keyword(addr->kind));
 			continue;
 		}
 	}
 }
 
-static void missing_methods(const struct pol_rule *rule, const struct pol_action *action,
-			    struct diag *diag)
+static void missing_in_list(const struct pol_filter_list *list, struct diag *diag)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		missing_addresses(&list->filters[i], &list->filters[i].src, diag);
+		missing_addresses(&list->filters[i], &list->filters[i].dst, diag);
+	}
+}
+
+static void missing_in_action(const struct pol_action *action, struct diag *diag)
 {
 	size_t usable = 0;
 
 	for (size_t i = 0; i < action->count; i++)
 		usable += !action->methods[i].ah;
-	for (size_t i = 0; i < action->count; i++)
-		if (action->methods[i].ah && usable)
+	for (size_t i = 0; i < action->count && usable; i++)
+		if (action->methods[i].ah)
 			diag_add(diag, DIAG_WARNING, &action->methods[i].loc, NULL,
-				 "rule '%s': AH is not available in this version, this method of "
-				 "'%s' is not offered",
-				 rule->name, action->name);
+				 "AH is not available in this version: this method is not offered");
 	if (!usable)
 		diag_add(diag, DIAG_ERROR, &action->loc, "add an ESP method",
-			 "rule '%s': AH is not available in this version and '%s' offers nothing "
-			 "else",
-			 rule->name, action->name);
+			 "AH is not available in this version and '%s' offers nothing else",
+			 action->name);
 	if (action->inbound_passthrough)
-		diag_add(diag, DIAG_WARNING, &action->loc, NULL,
-			 "rule '%s': inbound-passthrough has no effect in this version: clear text "
-			 "is refused",
-			 rule->name);
+		diag_add(
+			diag, DIAG_WARNING, &action->loc, NULL,
+			"inbound-passthrough has no effect in this version: clear text is refused");
 	if (action->fallback_to_clear)
 		diag_add(diag, DIAG_WARNING, &action->loc, NULL,
-			 "rule '%s': fallback-to-clear has no effect in this version: nothing is "
-			 "sent in clear",
-			 rule->name);
+			 "fallback-to-clear has no effect in this version: nothing is sent in "
+			 "clear");
 }
 
 static void missing_auth(const struct pol_rule *rule, struct diag *diag)
@@ -113,20 +113,14 @@ static void missing_auth(const struct pol_rule *rule, struct diag *diag)
 static void missing_in_rule(const struct policy *policy, const struct pol_rule *rule,
 			    struct diag *diag)
 {
-	const struct pol_filter_list *list = &policy->filter_lists[rule->filter_list];
 	const struct pol_action *action = &policy->actions[rule->action];
 
-	for (size_t i = 0; i < list->count; i++) {
-		missing_addresses(rule, &list->filters[i], &list->filters[i].src, diag);
-		missing_addresses(rule, &list->filters[i], &list->filters[i].dst, diag);
-	}
 	if (rule->connection != POL_CONN_ALL)
 		diag_add(diag, DIAG_ERROR, &rule->loc, "use connection-type: all",
 			 "rule '%s': connection-type cannot be told apart in this version",
 			 rule->name);
 	if (action->kind != POL_ACTION_NEGOTIATE)
 		return;
-	missing_methods(rule, action, diag);
 	missing_auth(rule, diag);
 	if (rule->tunnel_given)
 		diag_add(diag, DIAG_ERROR, &rule->loc, NULL,
@@ -136,16 +130,42 @@ static void missing_in_rule(const struct policy *policy, const struct pol_rule *
 			 "rule '%s': IKE version 2 is not available in this version", rule->name);
 }
 
+/* Once for each list and action in use, however many rules share it. */
+static int missing_in_shared(const struct policy *policy, struct diag *diag)
+{
+	bool *lists = calloc(policy->list_count + 1, sizeof(*lists));
+	bool *actions = calloc(policy->action_count + 1, sizeof(*actions));
+	int err = lists && actions ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < policy->rule_count && !err; i++) {
+		if (!policy->rules[i].active)
+			continue;
+		lists[policy->rules[i].filter_list] = true;
+		actions[policy->rules[i].action] = true;
+	}
+	for (size_t i = 0; i < policy->list_count && !err; i++)
+		if (lists[i])
+			missing_in_list(&policy->filter_lists[i], diag);
+	for (size_t i = 0; i < policy->action_count && !err; i++)
+		if (actions[i] && policy->actions[i].kind == POL_ACTION_NEGOTIATE)
+			missing_in_action(&policy->actions[i], diag);
+	free(lists);
+	free(actions);
+	return err;
+}
+
 int policy_supported(const struct policy *policy, struct diag *diag)
 {
 	struct diag found = {0};
-	bool refused;
+	int err;
 
 	missing_settings(policy, &found);
+	err = missing_in_shared(policy, &found);
 	for (size_t i = 0; i < policy->rule_count; i++)
 		if (policy->rules[i].active)
 			missing_in_rule(policy, &policy->rules[i], &found);
-	refused = found.errors;
+	if (!err && found.errors)
+		err = -EOPNOTSUPP;
 	for (size_t i = 0; i < found.count; i++) {
 		const struct diag_entry *entry = &found.entries[i];
 		struct diag_loc loc = {entry->file, entry->line, entry->col};
@@ -153,5 +173,5 @@ int policy_supported(const struct policy *policy, struct diag *diag)
 		diag_add(diag, entry->severity, &loc, entry->hint, "%s", entry->text);
 	}
 	diag_free(&found);
-	return refused ? -EOPNOTSUPP : 0;
+	return err;
 }

@@ -39,6 +39,7 @@ struct builder {
 	struct yaml_doc *doc;
 	yaml_parser_t parser;
 	const char *text, *file;
+	size_t len;
 	struct diag *diag;
 	struct level levels[DEPTH_MAX];
 	unsigned depth;
@@ -75,12 +76,26 @@ static int refuse(struct builder *b, const yaml_mark_t *mark, const char *hint, 
 	return -EINVAL;
 }
 
+/* Does line `line` (from 0) of the text hold this? */
+static bool line_has(const struct builder *b, size_t line, const char *what)
+{
+	const char *at = b->text, *end = b->text + b->len, *eol;
+
+	for (; line && at < end; line--) {
+		eol = memchr(at, '\n', (size_t)(end - at));
+		at = eol ? eol + 1 : end;
+	}
+	eol = memchr(at, '\n', (size_t)(end - at));
+	return memmem(at, (size_t)((eol ? eol : end) - at), what, strlen(what));
+}
+
 /* libyaml found the text not to be YAML, or not UTF-8. */
 static int refuse_syntax(struct builder *b)
 {
 	const yaml_parser_t *parser = &b->parser;
 	struct diag_loc loc = {b->file, parser->problem_mark.line + 1,
 			       parser->problem_mark.column + 1};
+	const char *hint;
 
 	if (parser->error == YAML_MEMORY_ERROR)
 		return -ENOMEM;
@@ -95,12 +110,17 @@ static int refuse_syntax(struct builder *b)
 			 parser->problem ? parser->problem : "unreadable");
 		return -EINVAL;
 	}
+	hint = line_has(b, parser->problem_mark.line, "::")
+		       ? "an IPv6 address that begins or ends with ':' must stand in quotes"
+		       : NULL;
 	if (parser->context && parser->context_mark.line != parser->problem_mark.line)
-		diag_add(b->diag, DIAG_ERROR, &loc, NULL, "not valid YAML: %s %s of line %zu",
-			 parser->problem, parser->context, parser->context_mark.line + 1);
+		diag_add(b->diag, DIAG_ERROR, &loc, hint,
+			 "not valid YAML: %s %s that begins on line %zu", parser->problem,
+			 parser->context, parser->context_mark.line + 1);
 	else
-		diag_add(b->diag, DIAG_ERROR, &loc, NULL, "not valid YAML: %s",
-			 parser->problem ? parser->problem : "unknown error");
+		diag_add(b->diag, DIAG_ERROR, &loc, hint, "not valid YAML: %s%s%s",
+			 parser->problem ? parser->problem : "unknown error",
+			 parser->context ? " " : "", parser->context ? parser->context : "");
 	return -EINVAL;
 }
 
@@ -308,11 +328,11 @@ static int build(struct builder *b)
 int yaml_doc_parse(const char *text, size_t len, const char *file, struct yaml_doc **ret,
 		   struct diag *diag)
 {
-	struct builder b = {.text = text, .file = file, .diag = diag};
+	struct builder b = {.text = text, .len = len, .file = file, .diag = diag};
 	int err;
 
 	if (len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3))
-		b.text += 3, len -= 3;
+		b.text += 3, b.len -= 3;
 	b.doc = calloc(1, sizeof(*b.doc));
 	if (!b.doc)
 		return -ENOMEM;
@@ -321,7 +341,7 @@ int yaml_doc_parse(const char *text, size_t len, const char *file, struct yaml_d
 		return -ENOMEM;
 	}
 	yaml_parser_set_encoding(&b.parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&b.parser, (const unsigned char *)b.text, len);
+	yaml_parser_set_input_string(&b.parser, (const unsigned char *)b.text, b.len);
 	err = build(&b);
 	yaml_parser_delete(&b.parser);
 	if (err)
