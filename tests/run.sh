@@ -138,7 +138,7 @@ compile()
 {
 	local kind=$1 name=$2
 	shift 2
-	one "$kind" "$name" 900 bash -c 'plain "$@"' - "$name" make --no-print-directory -j"$(nproc)" "$@"
+	one "$kind" "$name" 900 bash -c 'plain "$@"' - "$name" make -k --no-print-directory -j"$(nproc)" "$@"
 }
 
 # The programs that come from PATTERN..., built under DIR: built DIR PATTERN...

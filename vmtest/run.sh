@@ -109,6 +109,7 @@ for test in $tests; do
 		case "$line" in
 		"ok "*) ok "$name: $(sed 's/^ok *[0-9]* *-* *//' <<<"$line")" ;;
 		"not ok "*) not_ok "$name: $(sed 's/^not ok *[0-9]* *-* *//' <<<"$line")" ;;
+		"#"*) echo "$line" ;;
 		*) echo "# $line" ;;
 		esac
 	done <"$out/$name.tap"
