@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# bash completion for xipsec. Commands come from `xipsec help` itself, so they
+# cannot fall behind.
+_xipsec()
+{
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} word command= i
+
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		word=${COMP_WORDS[i]}
+		case "$word" in
+		--instance) i=$((i + 1)) ;;
+		-*) ;;
+		*) command=$word; break ;;
+		esac
+	done
+	case "$prev" in
+	--instance)
+		mapfile -t COMPREPLY < <(compgen -W "$(ls /run/xipsec 2>/dev/null)" -- "$cur")
+		return
+		;;
+	esac
+	case "$command" in
+	'')
+		mapfile -t COMPREPLY < <(compgen -W "--instance --version $("${COMP_WORDS[0]}" help \
+			2>/dev/null | sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p')" -- "$cur")
+		;;
+	show)
+		mapfile -t COMPREPLY < <(compgen -W "status policy filters mm qm peers stats exemptions --json" -- "$cur")
+		;;
+	*)
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		compopt -o filenames 2>/dev/null
+		;;
+	esac
+}
+complete -F _xipsec xipsec
