@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The policy in force. A new one is read, checked and compiled completely before
+ * anything changes; then the kernel's filter list is switched in one step, and
+ * after it the children are told. Whatever fails before the switch leaves the
+ * running policy as it was; after it nothing can fail that has no retry.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "compile/image.h"
+#include "daemon/daemon.h"
+#include "daemon/ike_rules.h"
+#include "datapath/datapath.h"
+#include "policy/policy.h"
+#include "util/log.h"
+
+struct candidate {
+	struct policy *policy;
+	struct image *image;
+	struct ike_rule *rules;
+	size_t rule_count;
+	char *path;
+};
+
+static void candidate_free(struct candidate *c)
+{
+	policy_free(c->policy);
+	image_free(c->image);
+	free(c->rules);
+	free(c->path);
+}
+
+/* The handle of a secret stays the same for one path while the daemon lives. */
+static uint32_t secret_handle(void *arg, const char *path)
+{
+	struct daemon *d = arg;
+	char **grown, *copy;
+
+	for (size_t i = 0; i < d->secret_count; i++)
+		if (!strcmp(d->secret_paths[i], path))
+			return i + 1;
+	copy = strdup(path);
+	grown = realloc(d->secret_paths, (d->secret_count + 1) * sizeof(*grown));
+	if (grown)
+		d->secret_paths = grown;
+	if (!grown || !copy) {
+		free(copy);
+		return 0;
+	}
+	d->secret_paths[d->secret_count++] = copy;
+	return d->secret_count;
+}
+
+static int prepare(struct daemon *d, const char *path, struct candidate *c, struct diag *diag)
+{
+	struct compile_opts opts = {0};
+	int rc;
+
+	c->path = realpath(path, NULL);
+	if (!c->path) {
+		rc = -errno;
+		diag_add(diag, DIAG_ERROR, NULL, NULL, "%s: %s", path, strerror(-rc));
+		return rc;
+	}
+	rc = policy_load(c->path, &c->policy, diag);
+	if (rc)
+		return rc;
+	rc = policy_supported(c->policy, diag);
+	if (rc)
+		return rc;
+	rc = daemon_random(&opts.seed, sizeof(opts.seed));
+	if (rc)
+		return rc;
+	rc = compile_policy(c->policy, &opts, &c->image, diag);
+	if (rc)
+		return rc;
+	return ike_rules_build(c->policy, c->image, secret_handle, d, &c->rules, &c->rule_count,
+			       diag);
+}
+
+int config_apply(struct daemon *d, const char *path, struct diag *diag)
+{
+	struct candidate c = {0};
+	int rc;
+
+	rc = prepare(d, path, &c, diag);
+	if (!rc)
+		rc = datapath_swap(d->dp, c.image, diag);
+	if (rc) {
+		if (!diag->errors)
+			diag_add(diag, DIAG_ERROR, NULL, NULL,
+				 "the policy cannot be put in force: %s", strerror(-rc));
+		candidate_free(&c);
+		return rc;
+	}
+	config_free(d);
+	d->policy = c.policy;
+	d->image = c.image;
+	d->rules = c.rules;
+	d->rule_count = c.rule_count;
+	d->policy_path = c.path;
+	d->generation = datapath_generation(d->dp);
+	/* The secrets go ahead, so that no rule names one that is not there yet. */
+	config_send_secrets(d);
+	config_send_rules(d);
+	log_info("policy %s is in force, generation %u: %zu filters, %zu of them negotiate",
+		 d->policy->name, d->generation, d->image->count, d->rule_count);
+	return 0;
+}
+
+static bool handle_used(const struct daemon *d, uint32_t handle)
+{
+	for (size_t i = 0; i < d->rule_count; i++)
+		for (unsigned j = 0; j < d->rules[i].auth_count; j++)
+			if (d->rules[i].auth[j].secret == handle)
+				return true;
+	return false;
+}
+
+void config_send_secrets(struct daemon *d)
+{
+	if (!d->keys.ready)
+		return;
+	ipc_send(d->keys.ipc, IPC_SECRETS_BEGIN, 0, NULL, NULL, 0);
+	for (size_t i = 0; i < d->secret_count; i++) {
+		struct ipc_u32 handle = {i + 1};
+		int fd;
+
+		if (!handle_used(d, handle.value))
+			continue;
+		fd = open(d->secret_paths[i], O_RDONLY | O_CLOEXEC);
+		if (fd < 0) {
+			log_error("the preshared key in %s cannot be read: %s", d->secret_paths[i],
+				  strerror(errno));
+			continue;
+		}
+		ipc_send(d->keys.ipc, IPC_SECRET, 0, &handle, &fd, 1);
+		close(fd);
+	}
+	ipc_send(d->keys.ipc, IPC_SECRETS_END, 0, NULL, NULL, 0);
+}
+
+void config_send_rules(struct daemon *d)
+{
+	struct ipc_rules head = {d->rule_count, d->generation};
+
+	if (!d->ike.ready)
+		return;
+	ipc_send(d->ike.ipc, IPC_RULES_BEGIN, 0, &head, NULL, 0);
+	for (size_t i = 0; i < d->rule_count; i++)
+		ipc_send(d->ike.ipc, IPC_RULE, 0, &d->rules[i], NULL, 0);
+	ipc_send(d->ike.ipc, IPC_RULES_END, 0, NULL, NULL, 0);
+}
+
+void config_free(struct daemon *d)
+{
+	policy_free(d->policy);
+	image_free(d->image);
+	free(d->rules);
+	free(d->policy_path);
+	d->policy = NULL;
+	d->image = NULL;
+	d->rules = NULL;
+	d->rule_count = 0;
+	d->policy_path = NULL;
+}
+
+const char *config_rule_name(const struct daemon *d, uint32_t rule)
+{
+	return d->policy && rule < d->policy->rule_count ? d->policy->rules[rule].name : NULL;
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The control socket; see control.h. What is asked and answered: methods.c. */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/listener.h>
+
+#include "daemon/control.h"
+#include "util/log.h"
+
+#define CLIENTS_MAX 16
+#define LINE_MAX_IN 65536
+/* Time to send a whole line, and to take what was answered. */
+#define READ_S	60
+#define WRITE_S 10
+
+struct client {
+	struct control *control;
+	struct bufferevent *bev;
+	struct control_request *request; /* being answered */
+	struct client *next, **prev;
+};
+
+struct control_request {
+	struct client *client; /* NULL: it went away */
+};
+
+struct control {
+	struct event_base *base;
+	struct evconnlistener *listener;
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	control_fn fn;
+	void *arg;
+	struct client *clients;
+	unsigned count;
+};
+
+static void client_free(struct client *client)
+{
+	if (client->request)
+		client->request->client = NULL;
+	bufferevent_free(client->bev);
+	*client->prev = client->next;
+	if (client->next)
+		client->next->prev = client->prev;
+	client->control->count--;
+	free(client);
+}
+
+static int put_line(const char *data, size_t len, void *arg)
+{
+	return evbuffer_add(arg, data, len);
+}
+
+static void send_answer(struct client *client, json_t *answer)
+{
+	struct evbuffer *out = bufferevent_get_output(client->bev);
+
+	json_dump_callback(answer, put_line, out, JSON_COMPACT);
+	evbuffer_add(out, "\n", 1);
+}
+
+static void refuse(struct client *client, const char *why)
+{
+	json_t *answer = json_pack("{s:b, s:s}", "ok", 0, "error", why);
+
+	if (answer)
+		send_answer(client, answer);
+	json_decref(answer);
+}
+
+/* The next line, unless one is being answered. */
+static void next_question(struct client *client)
+{
+	struct evbuffer *in = bufferevent_get_input(client->bev);
+	struct control *control = client->control;
+	struct control_request *request;
+	json_t *question;
+	json_error_t error;
+	size_t len;
+	char *line;
+
+	while (!client->request && (line = evbuffer_readln(in, &len, EVBUFFER_EOL_LF))) {
+		question = json_loadb(line, len, JSON_REJECT_DUPLICATES, &error);
+		free(line);
+		if (!json_is_object(question)) {
+			json_decref(question);
+			refuse(client, "a question is one JSON object in one line");
+			continue;
+		}
+		request = calloc(1, sizeof(*request));
+		if (!request) {
+			json_decref(question);
+			refuse(client, "out of memory");
+			continue;
+		}
+		request->client = client;
+		client->request = request;
+		/* It may be answered at once, and the client be gone after that. */
+		control->fn(control->arg, request, question);
+		json_decref(question);
+		return;
+	}
+}
+
+static void on_read(struct bufferevent *bev, void *arg)
+{
+	struct client *client = arg;
+
+	if (evbuffer_get_length(bufferevent_get_input(bev)) > LINE_MAX_IN) {
+		client_free(client);
+		return;
+	}
+	next_question(client);
+}
+
+/* The answer is on its way: now the next question may come. */
+static void on_written(struct bufferevent *bev, void *arg)
+{
+	next_question(arg);
+}
+
+static void on_end(struct bufferevent *bev, short what, void *arg)
+{
+	struct client *client = arg;
+
+	/* Waiting for an answer is not idleness of the client. */
+	if (what & BEV_EVENT_TIMEOUT && what & BEV_EVENT_READING && client->request) {
+		bufferevent_enable(bev, EV_READ);
+		return;
+	}
+	client_free(client);
+}
+
+void control_reply(struct control_request *request, json_t *answer)
+{
+	struct client *client = request->client;
+
+	if (client) {
+		client->request = NULL;
+		if (answer)
+			send_answer(client, answer);
+		else
+			refuse(client, "out of memory");
+	}
+	free(request);
+	json_decref(answer);
+}
+
+static bool is_allowed(int fd)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) &&
+	       (peer.uid == 0 || peer.uid == geteuid());
+}
+
+static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *name,
+		      int len, void *arg)
+{
+	static const struct timeval read_time = {READ_S, 0}, write_time = {WRITE_S, 0};
+	struct control *control = arg;
+	struct client *client;
+
+	if (control->count >= CLIENTS_MAX || !is_allowed(fd)) {
+		close(fd);
+		return;
+	}
+	client = calloc(1, sizeof(*client));
+	if (client)
+		client->bev = bufferevent_socket_new(
+			control->base, fd, BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
+	if (!client || !client->bev) {
+		free(client);
+		close(fd);
+		return;
+	}
+	client->control = control;
+	client->next = control->clients;
+	client->prev = &control->clients;
+	if (client->next)
+		client->next->prev = &client->next;
+	control->clients = client;
+	control->count++;
+	bufferevent_setcb(client->bev, on_read, on_written, on_end, client);
+	/* The input buffer is bounded: one line and a little more. */
+	bufferevent_setwatermark(client->bev, EV_READ, 0, LINE_MAX_IN + 1);
+	bufferevent_set_timeouts(client->bev, &read_time, &write_time);
+	bufferevent_enable(client->bev, EV_READ | EV_WRITE);
+}
+
+/* A socket nobody listens on is left over from a daemon that died. */
+static int clear_path(const struct sockaddr_un *name)
+{
+	struct stat st;
+	int fd, rc;
+
+	if (lstat(name->sun_path, &st))
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISSOCK(st.st_mode))
+		return -EEXIST;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	rc = connect(fd, (const struct sockaddr *)name, sizeof(*name));
+	close(fd);
+	if (!rc)
+		return -EADDRINUSE;
+	return unlink(name->sun_path) ? -errno : 0;
+}
+
+static int bind_private(const struct sockaddr_un *name, int *ret_fd)
+{
+	mode_t old = umask(0177);
+	int rc = 0, fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		rc = -errno;
+	else if (bind(fd, (const struct sockaddr *)name, sizeof(*name)))
+		rc = -errno;
+	umask(old);
+	if (rc && fd >= 0)
+		close(fd);
+	if (!rc)
+		*ret_fd = fd;
+	return rc;
+}
+
+int control_open(struct event_base *base, const char *path, control_fn fn, void *arg,
+		 struct control **ret)
+{
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	struct control *control;
+	int rc, fd = -1;
+
+	if (strlen(path) >= sizeof(name.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(name.sun_path, path);
+	rc = clear_path(&name);
+	if (rc)
+		return rc;
+	control = calloc(1, sizeof(*control));
+	if (!control)
+		return -ENOMEM;
+	rc = bind_private(&name, &fd);
+	if (rc)
+		goto out;
+	control->base = base;
+	control->fn = fn;
+	control->arg = arg;
+	strcpy(control->path, path);
+	rc = -ENOMEM;
+	control->listener = evconnlistener_new(
+		base, on_accept, control, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 16, fd);
+	if (!control->listener) {
+		close(fd);
+		unlink(path);
+		goto out;
+	}
+	*ret = control;
+	return 0;
+out:
+	free(control);
+	return rc;
+}
+
+void control_close(struct control *control)
+{
+	if (!control)
+		return;
+	while (control->clients) {
+		bufferevent_flush(control->clients->bev, EV_WRITE, BEV_FINISHED);
+		client_free(control->clients);
+	}
+	evconnlistener_free(control->listener);
+	unlink(control->path);
+	free(control);
+}

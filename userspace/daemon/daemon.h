@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The parent role: what its files share. One process, one thread, one event
+ * loop; this struct is everything it owns.
+ *
+ *   daemon.c    start, signals, stop             config.c   policy in force, reload
+ *   procs.c     child processes                  traffic.c  messages about SAs and acquires
+ *   ifaces.c    interfaces and local addresses   backend_worker.c  SAs to the esp roles
+ *   control.c   the control socket               methods.c  what can be asked there
+ */
+#ifndef DAEMON_DAEMON_H
+#define DAEMON_DAEMON_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <xipsec/abi.h>
+
+#include "daemon/ipc.h"
+#include "daemon/role.h"
+#include "sa/sad.h"
+#include "util/ratelimit.h"
+
+struct daemon;
+struct control;
+struct event;
+struct event_base;
+struct gather;
+struct image;
+struct policy;
+
+#define IFACES_MAX 64
+
+struct daemon_opts {
+	const char *instance;
+	const char *policy;
+	const char *ifaces[IFACES_MAX];
+	unsigned iface_count; /* 0: every Ethernet interface that is up */
+};
+
+/* One child process, also while it is down and waits to be started again. */
+struct proc {
+	struct daemon *daemon;
+	enum role role;
+	struct iface *iface; /* of an esp role */
+	pid_t pid;	     /* 0 = none */
+	struct ipc *ipc;
+	bool ready, wanted;
+	unsigned failures, restarts;
+	uint64_t started_ms;
+	struct event *restart;
+};
+
+struct iface {
+	char name[IF_NAMESIZE];
+	int ifindex; /* 0 = not there now */
+	bool attached;
+	struct proc esp;
+	struct ipc_worker worker;   /* tap_ifindex 0 = none */
+	struct ipc_reasons reasons; /* as the worker said last */
+};
+
+struct daemon {
+	struct daemon_opts opts;
+	struct event_base *base;
+	uint64_t started_ms;
+
+	struct policy *policy;
+	struct image *image;
+	char *policy_path;
+	uint32_t generation; /* of the kernel's filter list */
+	struct ike_rule *rules;
+	size_t rule_count;
+	char **secret_paths; /* handle - 1 is the index; only grows */
+	size_t secret_count;
+
+	struct datapath *dp;
+	struct event *dp_events;
+	struct sad *sad;
+	struct event *sad_timer;
+	int sockets[2];
+	struct ipc_sockets socket_info;
+
+	struct proc keys, ike;
+	struct iface *ifaces[IFACES_MAX];
+	unsigned iface_count;
+	struct event *link_watch, *link_settle;
+
+	struct control *control;
+	struct gather *gathers;
+	struct event *signals[4];
+	struct event *watchdog;
+	bool stopping;
+	struct ratelimit log_limit; /* lines caused by traffic */
+	uint64_t acquires_dropped;
+};
+
+/* Runs the parent role until it is told to stop; returns the exit code. */
+int daemon_main(const struct daemon_opts *opts);
+
+uint64_t daemon_now_ms(void);
+int daemon_random(void *buf, size_t len);
+/* Ends the event loop; filters stay in force. */
+void daemon_stop(struct daemon *d);
+/* Status line for the service manager. */
+void daemon_notify(struct daemon *d, const char *state);
+
+/* ------------------------------------------------------------- config.c */
+
+struct diag;
+
+/*
+ * Reads a policy, checks it, and puts it in force everywhere. On failure diag
+ * says why and what was in force stays. 0, -EINVAL, -EOPNOTSUPP or -errno.
+ */
+int config_apply(struct daemon *d, const char *path, struct diag *diag);
+/* Gives a child that has just started what it needs of the policy. */
+void config_send_secrets(struct daemon *d);
+void config_send_rules(struct daemon *d);
+void config_free(struct daemon *d);
+/* The rule behind a filter of the running policy, or NULL. */
+const char *config_rule_name(const struct daemon *d, uint32_t rule);
+
+/* -------------------------------------------------------------- procs.c */
+
+void procs_init(struct daemon *d);
+void proc_init(struct daemon *d, struct proc *proc, enum role role, struct iface *iface);
+/* Starts what the policy needs and is not running. */
+void procs_update(struct daemon *d);
+void proc_start(struct proc *proc);
+/* Ends a child for good (until the next start). */
+void proc_stop(struct proc *proc);
+/* All of them, in order; waits a moment for their last words. */
+void procs_stop(struct daemon *d);
+void procs_reap(struct daemon *d);
+
+/* ------------------------------------------------------------- ifaces.c */
+
+int ifaces_init(struct daemon *d, struct diag *diag);
+/* Attaches what has appeared; refreshes the local addresses. */
+void ifaces_scan(struct daemon *d);
+int ifaces_set_local(struct daemon *d);
+int ifaces_attach(struct daemon *d);
+struct iface *ifaces_find(struct daemon *d, int ifindex);
+void ifaces_free(struct daemon *d);
+/* The interface that packets to remote leave by, or 0. */
+int ifaces_route(const struct xi_addr *local, const struct xi_addr *remote);
+
+/* ------------------------------------------------------------ traffic.c */
+
+int traffic_init(struct daemon *d);
+void traffic_free(struct daemon *d);
+void traffic_set_timer(struct daemon *d);
+/* Messages of the roles; 0 or -errno as for ipc_handler. */
+int traffic_from_ike(struct proc *proc, struct ipc_msg *msg);
+int traffic_from_esp(struct proc *proc, struct ipc_msg *msg);
+void traffic_ike_ready(struct daemon *d);
+void traffic_ike_lost(struct daemon *d);
+void traffic_worker_lost(struct iface *iface);
+
+extern const struct sa_backend_ops backend_worker_ops;
+
+/* ------------------------------------------------------------ methods.c */
+
+int methods_init(struct daemon *d, struct diag *diag);
+void methods_free(struct daemon *d);
+/* Answers that a running question (gather) may be waiting for. */
+void methods_mm(struct daemon *d, uint32_t id, const struct ike_mm_info *info);
+void methods_mm_end(struct daemon *d, uint32_t id, const struct ike_counters *counters);
+void methods_pong(struct daemon *d, uint32_t id);
+
+#endif
