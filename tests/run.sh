@@ -86,6 +86,16 @@ END {
 }
 AWK
 
+# The lines of a log that a reader wants first: what failed, with what stands
+# around it; else the end.
+telling()
+{
+	local lines
+
+	lines=$(grep -E -B2 -A3 '^not ok|: (error|warning|fatal error):|ERROR: |runtime error|\*\*\*' "$1" | head -n 30)
+	if [ -n "$lines" ]; then printf '%s\n' "$lines"; else tail -n 15 "$1"; fi
+}
+
 # one KIND NAME SECONDS COMMAND...: runs a TAP program, prints its line.
 one()
 {
@@ -107,8 +117,8 @@ one()
 	printf '\n'
 	sed -n "s/^fail /         failed: /p; s/^skip /         skipped: /p" <<<"$result"
 	if [ "$f" -gt 0 ]; then
-		echo "         log: $log; its last lines:"
-		tail -n 15 "$log" | sed 's/^/         | /'
+		echo "         log: $log; what it says about it:"
+		telling "$log" | sed 's/^/         | /'
 	fi
 	if [ "$kind" = data ]; then
 		sed -n 's/^# */         /p' "$log" | grep -v ' ok - ' | head -40

@@ -142,7 +142,7 @@ void worker_in(struct worker *worker, uint8_t *frame, size_t len)
 		return;
 	}
 	if (outer.proto != IP_PROTO_ESP || outer.fragment ||
-	    outer.l4_off + ESP_HDR_LEN > outer.len) {
+	    outer.len < (uint32_t)outer.l4_off + ESP_HDR_LEN) {
 		worker_drop(worker, outer.fragment ? XI_REASON_FRAGMENT : XI_REASON_ESP_SHORT, len);
 		return;
 	}
