@@ -14,8 +14,7 @@
 #include "esp/crypto.h"
 #include "esp/ip.h"
 
-#define ESP_HDR_LEN 8						      /* SPI and sequence number */
-#define ESP_ADD_MAX (ESP_HDR_LEN + ESP_IV_MAX + 16 + 2 + ESP_ICV_MAX) /* most that ESP adds */
+#define ESP_HDR_LEN 8u /* SPI and sequence number */
 
 /* One direction of an SA, as far as the bytes depend on it. */
 struct esp_half {

@@ -113,8 +113,7 @@ static int run_stack(struct worker *worker)
 			break;
 		worker_out(worker, worker->buf, (size_t)len);
 	}
-	if (count)
-		worker->edges.wire->tx_flush(worker->edges.wire_ctx, worker->tx_queue);
+	worker->edges.wire->tx_flush(worker->edges.wire_ctx, worker->tx_queue);
 	return count;
 }
 

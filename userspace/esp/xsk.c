@@ -158,11 +158,13 @@ static void xsk_tx_flush(void *ctx, unsigned queue)
 {
 	struct xsk_queue *q = &((struct xsk_port *)ctx)->queue[queue];
 
-	if (q->unsent && xsk_ring_prod__needs_wakeup(&q->tx)) {
-		for (int i = 0; i < TX_TRIES && kick(q); i++)
-			;
-	}
-	q->unsent = 0;
+	bool more = q->unsent && xsk_ring_prod__needs_wakeup(&q->tx);
+
+	for (int i = 0; more && i < TX_TRIES; i++)
+		more = kick(q);
+	/* What a busy device did not take is offered again on the next call. */
+	if (!more)
+		q->unsent = 0;
 	reap(q);
 }
 
