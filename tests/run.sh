@@ -63,14 +63,19 @@ read -r -d '' parser <<'AWK'
 		skipped++
 		name = substr(text, 1, RSTART - 1); why = substr(text, RSTART + RLENGTH)
 		sub(/^[: ]+/, "", why); sub(/ +$/, "", name)
+		if (name == "") { # cmocka: the name stands here, the reason on the line before
+			name = why; why = said
+		}
 		print "skip", (name != "" && why != "") ? name ": " why : name why
 	} else if ($1 == "not") {
 		failed++; print "fail", text
 	} else {
 		passed++
 	}
+	said = ""
 	next
 }
+{ said = $0; sub(/^(# *)?([Ss]kip(ped)?: *)?/, "", said) }
 /^Bail out!/ { failed++; print "fail", $0 }
 END {
 	if (rc == 124 || rc == 137) {
