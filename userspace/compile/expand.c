@@ -122,7 +122,8 @@ static int collect_side(struct expander *x, const struct pol_filter *entry,
 	int err = 0;
 
 	to->count = 0;
-	if (!from->count)
+	/* An address file may be empty: that is no address, not any. */
+	if (!from->count && !from->file)
 		return sides_add(to, &open);
 	for (size_t i = 0; !err && i < from->count; i++) {
 		const struct pol_addr *addr = &from->addrs[i];

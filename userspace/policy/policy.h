@@ -40,7 +40,10 @@ struct pol_addr {
 	char *text; /* POL_ADDR_NAME */
 };
 
-/* One side of a filter: a list of addresses, perhaps read from a file. */
+/*
+ * One side of a filter: a list of addresses, perhaps read from a file. A count of
+ * 0 is a file without addresses: it matches nothing.
+ */
 struct pol_side {
 	struct pol_addr *addrs;
 	size_t count;

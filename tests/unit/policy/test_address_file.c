@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "compile/image.h"
 #include "policy/policy.h"
 #include "tests/lib/data.h"
 #include "util/addr.h"
@@ -135,6 +136,26 @@ static void errors_name_the_line_of_the_file(void **state)
 	free(said);
 }
 
+/* The opposite, every address, would turn an empty list of friends into an open door. */
+static void an_empty_file_matches_nothing(void **state)
+{
+	struct compile_opts opts = {0};
+	struct image *image = NULL;
+	struct policy *policy;
+	char *said;
+
+	write_bytes("# nobody\n", 9);
+	policy = load_with(path, &said);
+	assert_non_null(policy);
+	assert_non_null(strstr(said, "holds no address: the filter matches nothing"));
+	assert_int_equal(compile_policy(policy, &opts, &image, NULL), 0);
+	for (size_t i = 0; i < image->count; i++)
+		assert_int_not_equal(image->filters[i].rule, 0);
+	image_free(image);
+	policy_free(policy);
+	free(said);
+}
+
 /* Every byte value in the middle of an otherwise good file. */
 static void strange_bytes_are_refused(void **state)
 {
@@ -164,6 +185,7 @@ int main(void)
 		cmocka_unit_test(a_hundred_thousand_lines_load_in_order),
 		cmocka_unit_test(published_lists_load_whole),
 		cmocka_unit_test(errors_name_the_line_of_the_file),
+		cmocka_unit_test(an_empty_file_matches_nothing),
 		cmocka_unit_test(strange_bytes_are_refused),
 	};
 
