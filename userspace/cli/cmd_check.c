@@ -5,8 +5,10 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/cli.h"
+#include "compile/image.h"
 #include "policy/policy.h"
 
 static void print_diag(const struct diag *diag)
@@ -18,12 +20,13 @@ static void print_diag(const struct diag *diag)
 	free(text);
 }
 
-/* The text is right, so what this version lacks is no error of it. */
-static void add_missing(const struct policy *policy, struct diag *diag)
+/* The text is right, so what this version lacks is no error of it. False when it cannot be applied.
+ */
+static bool add_missing(const struct policy *policy, struct diag *diag)
 {
 	struct diag missing = {0};
+	bool all = !policy_supported(policy, &missing);
 
-	policy_supported(policy, &missing);
 	for (size_t i = 0; i < missing.count; i++) {
 		const struct diag_entry *entry = &missing.entries[i];
 		struct diag_loc loc = {entry->file, entry->line, entry->col};
@@ -32,6 +35,38 @@ static void add_missing(const struct policy *policy, struct diag *diag)
 			 entry->severity == DIAG_ERROR ? ": it cannot be applied" : "");
 	}
 	diag_free(&missing);
+	return all;
+}
+
+static bool is_repeated(const struct diag_entry *a, const struct diag_entry *b)
+{
+	return a->line == b->line && a->col == b->col && !strcmp(a->text, b->text);
+}
+
+/*
+ * Shadowed, ambiguous and unreachable filters, and whether the tables hold them
+ * all. One entry of the text makes several filters: it is told of once. Where this
+ * version lacks something, the compiler may stumble over it: that was said.
+ */
+static int try_compile(const struct policy *policy, bool supported, struct diag *diag)
+{
+	struct compile_opts opts = {0};
+	struct image *image = NULL;
+	struct diag found = {0};
+	int err = compile_policy(policy, &opts, &image, &found);
+
+	for (size_t i = 0; i < found.count; i++) {
+		const struct diag_entry *entry = &found.entries[i];
+		struct diag_loc loc = {entry->file, entry->line, entry->col};
+
+		if (entry->severity == DIAG_ERROR && !supported)
+			continue;
+		if (!i || !is_repeated(entry - 1, entry))
+			diag_add(diag, entry->severity, &loc, entry->hint, "%s", entry->text);
+	}
+	diag_free(&found);
+	image_free(image);
+	return supported ? err : 0;
 }
 
 int cmd_check(int argc, char **argv)
@@ -44,7 +79,7 @@ int cmd_check(int argc, char **argv)
 		return cli_usage("check", argc < 2 ? "which policy?" : "too many arguments");
 	err = policy_load(argv[1], &policy, &diag);
 	if (!err)
-		add_missing(policy, &diag);
+		err = try_compile(policy, add_missing(policy, &diag), &diag);
 	print_diag(&diag);
 	diag_free(&diag);
 	policy_free(policy);

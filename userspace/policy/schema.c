@@ -16,11 +16,12 @@ struct diag_loc load_loc(const struct loader *load, const struct node *node)
 	return (struct diag_loc){load->policy->file, node->line, node->col};
 }
 
-__attribute__((format(printf, 5, 0))) static void report(struct loader *load,
-							 const struct node *node,
-							 enum diag_severity severity,
-							 const char *hint, const char *fmt,
-							 va_list ap)
+static void report(struct loader *load, const struct node *node, enum diag_severity severity,
+		   const char *hint, const char *fmt, va_list ap)
+	__attribute__((format(printf, 5, 0)));
+
+static void report(struct loader *load, const struct node *node, enum diag_severity severity,
+		   const char *hint, const char *fmt, va_list ap)
 {
 	struct diag_loc loc = load_loc(load, node);
 	char text[300];

@@ -115,10 +115,19 @@ static void missing_in_rule(const struct policy *policy, const struct pol_rule *
 {
 	const struct pol_action *action = &policy->actions[rule->action];
 
-	if (rule->connection != POL_CONN_ALL)
-		diag_add(diag, DIAG_ERROR, &rule->loc, "use connection-type: all",
-			 "rule '%s': connection-type cannot be told apart in this version",
+	switch (rule->connection) {
+	case POL_CONN_ALL:
+		break;
+	case POL_CONN_LAN:
+		diag_add(diag, DIAG_WARNING, &rule->loc, NULL,
+			 "rule '%s': every interface counts as lan in this version", rule->name);
+		break;
+	case POL_CONN_REMOTE_ACCESS:
+		diag_add(diag, DIAG_ERROR, &rule->loc, NULL,
+			 "rule '%s': no interface counts as remote-access in this version",
 			 rule->name);
+		break;
+	}
 	if (action->kind != POL_ACTION_NEGOTIATE)
 		return;
 	missing_auth(rule, diag);
