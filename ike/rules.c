@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "ike/rules.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/addr.h"
+
+int ike_rules_replace(struct ike_rules *rules, const struct ike_rule *from, size_t count,
+		      uint32_t generation)
+{
+	struct ike_rule *copy = NULL;
+
+	if (count) {
+		copy = reallocarray(NULL, count, sizeof(*copy));
+		if (!copy)
+			return -ENOMEM;
+		memcpy(copy, from, count * sizeof(*copy));
+	}
+	free(rules->rules);
+	*rules = (struct ike_rules){.rules = copy, .count = count, .generation = generation};
+	return 0;
+}
+
+void ike_rules_free(struct ike_rules *rules)
+{
+	free(rules->rules);
+	*rules = (struct ike_rules){0};
+}
+
+bool ike_rule_psk(const struct ike_rule *rule, uint32_t *ret_secret)
+{
+	for (uint8_t i = 0; i < rule->auth_count && i < IKE_AUTH_MAX; i++) {
+		if (rule->auth[i].kind == IKE_AUTH_PSK) {
+			*ret_secret = rule->auth[i].secret;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool ike_rule_has_psk(const struct ike_rule *rule, uint32_t secret)
+{
+	for (uint8_t i = 0; i < rule->auth_count && i < IKE_AUTH_MAX; i++) {
+		if (rule->auth[i].kind == IKE_AUTH_PSK && rule->auth[i].secret == secret)
+			return true;
+	}
+	return false;
+}
+
+static bool covers_hosts(const struct ike_rule *rule, const struct xi_addr *local,
+			 const struct xi_addr *remote)
+{
+	if (local->family != remote->family)
+		return false;
+	return (rule->local_is_me || xi_prefix_covers(&rule->local, local)) &&
+	       xi_prefix_covers(&rule->remote, remote);
+}
+
+static bool covers_port(uint16_t low, uint16_t high, uint16_t port)
+{
+	if (!port) /* any: only a rule for any covers it */
+		return low == 0 && high == 65535;
+	return port >= low && port <= high;
+}
+
+static bool covers_upper(const struct ike_rule *rule, uint8_t proto, uint16_t local_port,
+			 uint16_t remote_port)
+{
+	if (rule->proto && rule->proto != proto)
+		return false;
+	return covers_port(rule->local_port_lo, rule->local_port_hi, local_port) &&
+	       covers_port(rule->remote_port_lo, rule->remote_port_hi, remote_port);
+}
+
+const char *ike_rule_unfit(const struct ike_rule *rule)
+{
+	uint32_t secret;
+
+	if (rule->ike_version == 2)
+		return "the rule for this peer asks for IKE version 2, which is not supported yet";
+	if (rule->mode != XI_MODE_TRANSPORT)
+		return "the rule for this peer asks for tunnel mode, which is not supported yet";
+	if (!ike_rule_psk(rule, &secret))
+		return "the rule for this peer has no preshared key, the only authentication "
+		       "method supported yet";
+	if (!rule->mm_count || !rule->qm_count)
+		return "the rule for this peer has no methods to offer";
+	return NULL;
+}
+
+const struct ike_rule *ike_rules_for_peer(const struct ike_rules *rules,
+					  const struct xi_addr *local, const struct xi_addr *remote,
+					  const char **ret_why)
+{
+	const char *why = "no rule of the policy negotiates with this peer";
+
+	for (size_t i = 0; i < rules->count; i++) {
+		const struct ike_rule *rule = &rules->rules[i];
+
+		if (!covers_hosts(rule, local, remote))
+			continue;
+		if (!ike_rule_unfit(rule))
+			return rule;
+		why = ike_rule_unfit(rule);
+	}
+	*ret_why = why;
+	return NULL;
+}
+
+const struct ike_rule *ike_rules_for_acquire(const struct ike_rules *rules,
+					     const struct ike_acquire *acquire)
+{
+	for (size_t i = 0; i < rules->count; i++) {
+		const struct ike_rule *rule = &rules->rules[i];
+		struct ike_traffic narrowed;
+
+		if (rule->rule == acquire->rule &&
+		    covers_hosts(rule, &acquire->local, &acquire->remote) &&
+		    !ike_rule_narrow(rule, acquire, &narrowed))
+			return rule;
+	}
+	return NULL;
+}
+
+const struct ike_rule *ike_rules_covering(const struct ike_rules *rules,
+					  const struct ike_traffic *traffic)
+{
+	for (size_t i = 0; i < rules->count; i++) {
+		const struct ike_rule *rule = &rules->rules[i];
+
+		if (covers_hosts(rule, &traffic->local, &traffic->remote) &&
+		    covers_upper(rule, traffic->proto, traffic->local_port, traffic->remote_port))
+			return rule;
+	}
+	return NULL;
+}
+
+static int narrow_port(uint16_t low, uint16_t high, uint16_t port, uint16_t *ret)
+{
+	if (low == 0 && high == 65535) {
+		*ret = 0;
+		return 0;
+	}
+	if (low == high && (!port || port == low)) {
+		*ret = low;
+		return 0;
+	}
+	if (port < low || port > high || !port)
+		return -EINVAL;
+	*ret = port;
+	return 0;
+}
+
+int ike_rule_narrow(const struct ike_rule *rule, const struct ike_acquire *acquire,
+		    struct ike_traffic *ret)
+{
+	struct ike_traffic traffic = {
+		.local = acquire->local, .remote = acquire->remote, .proto = rule->proto};
+	int err;
+
+	if (rule->proto && acquire->proto && rule->proto != acquire->proto)
+		return -EINVAL;
+	err = narrow_port(rule->local_port_lo, rule->local_port_hi, acquire->local_port,
+			  &traffic.local_port);
+	if (!err)
+		err = narrow_port(rule->remote_port_lo, rule->remote_port_hi, acquire->remote_port,
+				  &traffic.remote_port);
+	if (err)
+		return err;
+	*ret = traffic;
+	return 0;
+}
