@@ -112,13 +112,20 @@ struct ike_ops {
 
 	/* A fresh inbound SPI in host order, >= 256, unique on this host. */
 	int (*get_spi)(void *ctx, uint32_t *ret_spi);
-	/* Both directions at once. The responder installs before its peer may send. */
+	/*
+	 * Both directions at once. The responder installs before its peer may send,
+	 * that is, before it answers quick mode message 1; when the initiator never
+	 * confirms, delete_sa follows after 30 s. sa->id is 0; sa->replaces is the
+	 * inbound SPI of the pair that this one rekeys (sa/ turns it into an id), or
+	 * 0. The replaced pair is deleted by delete_sa later, not by this call.
+	 */
 	int (*install_sa)(void *ctx, const struct xi_sa_params *sa);
 	/* By inbound SPI, after a delete from the peer or a replaced SA. */
 	void (*delete_sa)(void *ctx, uint32_t spi_in);
 	/*
 	 * The acquire is settled: status 0 when an SA is installed, else -errno with
-	 * a sentence that names the failure point (us or the peer) and the reason.
+	 * a sentence that begins with "failure point me:" or "failure point peer:".
+	 * May be called before ike_engine_acquire() has returned.
 	 */
 	void (*acquire_done)(void *ctx, const struct ike_acquire *acquire, int status,
 			     const char *reason);
@@ -139,7 +146,11 @@ int ike_engine_set_rules(struct ike_engine *engine, const struct ike_rule *rules
 /* One datagram from the network: hostile. Never fails, at worst counts a drop. */
 void ike_engine_feed(struct ike_engine *engine, const struct ike_path *path, const void *msg,
 		     size_t len);
-/* Starts (or joins) a negotiation. 0 when under way; acquire_done follows. */
+/*
+ * Starts (or joins) a negotiation. 0 when under way; acquire_done follows, once for each different
+ * acquire that joined. -ENOENT: no rule covers it; -EOPNOTSUPP: its rule cannot be negotiated (the
+ * log says why); -EBUSY: too many wait for this one already. Then acquire_done does not follow.
+ */
 int ike_engine_acquire(struct ike_engine *engine, const struct ike_acquire *acquire);
 /* The backend says that the SA with this inbound SPI reached a soft lifetime: rekey. */
 void ike_engine_rekey(struct ike_engine *engine, uint32_t spi_in);
