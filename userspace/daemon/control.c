@@ -88,7 +88,9 @@ static void next_question(struct client *client)
 	size_t len;
 	char *line;
 
-	while (!client->request && (line = evbuffer_readln(in, &len, EVBUFFER_EOL_LF))) {
+	/* Pipelined questions wait until the answer before has been taken. */
+	while (!client->request && !evbuffer_get_length(bufferevent_get_output(client->bev)) &&
+	       (line = evbuffer_readln(in, &len, EVBUFFER_EOL_LF))) {
 		question = json_loadb(line, len, JSON_REJECT_DUPLICATES, &error);
 		free(line);
 		if (!json_is_object(question)) {

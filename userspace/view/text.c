@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * JSON to text for people. Lists are tables, one description of columns each;
+ * a new key in the JSON becomes visible by a row here. See view.h.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "view/view.h"
+
+enum column_kind {
+	COL_TEXT, /* strings and numbers as they are; null is "-" */
+	COL_AGE,  /* a time in the past, as "3m" */
+	COL_LEFT, /* a time to come, as "52m"; null is "never" */
+};
+
+struct column {
+	const char *title, *key;
+	enum column_kind kind;
+};
+
+#define CELL_MAX 80
+
+/* "45s", "12m", "3h10m", "4d2h": two units at most. */
+static void duration_text(long seconds, char *buf, size_t size)
+{
+	if (seconds < 0)
+		seconds = 0;
+	if (seconds < 60)
+		snprintf(buf, size, "%lds", seconds);
+	else if (seconds < 3600)
+		snprintf(buf, size, "%ldm%lds", seconds / 60, seconds % 60);
+	else if (seconds < 86400)
+		snprintf(buf, size, "%ldh%ldm", seconds / 3600, seconds / 60 % 60);
+	else
+		snprintf(buf, size, "%ldd%ldh", seconds / 86400, seconds / 3600 % 24);
+}
+
+static const char *cell_text(const json_t *value, enum column_kind kind, char buf[CELL_MAX])
+{
+	if (!value || json_is_null(value))
+		return kind == COL_LEFT ? "never" : "-";
+	if (json_is_string(value))
+		return json_string_length(value) ? json_string_value(value) : "-";
+	if (json_is_boolean(value))
+		return json_is_true(value) ? "yes" : "no";
+	if (json_is_integer(value) && kind == COL_AGE)
+		duration_text(time(NULL) - json_integer_value(value), buf, CELL_MAX);
+	else if (json_is_integer(value) && kind == COL_LEFT)
+		duration_text(json_integer_value(value) - time(NULL), buf, CELL_MAX);
+	else if (json_is_integer(value))
+		snprintf(buf, CELL_MAX, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+	else
+		return "?";
+	return buf;
+}
+
+static void print_table(FILE *out, const json_t *list, const struct column *columns, size_t count)
+{
+	size_t widths[16], i, len;
+	char buf[CELL_MAX];
+	const char *text;
+	json_t *entry;
+
+	for (size_t c = 0; c < count; c++) {
+		widths[c] = strlen(columns[c].title);
+		json_array_foreach(list, i, entry)
+		{
+			len = strlen(cell_text(json_object_get(entry, columns[c].key),
+					       columns[c].kind, buf));
+			if (len > widths[c])
+				widths[c] = len;
+		}
+	}
+	/* The last column is not padded: no line ends in blanks. */
+	for (size_t c = 0; c < count; c++)
+		fprintf(out, "%-*s%s", c + 1 < count ? (int)widths[c] : 0, columns[c].title,
+			c + 1 < count ? "  " : "\n");
+	json_array_foreach(list, i, entry) for (size_t c = 0; c < count; c++)
+	{
+		text = cell_text(json_object_get(entry, columns[c].key), columns[c].kind, buf);
+		fprintf(out, "%-*s%s", c + 1 < count ? (int)widths[c] : 0, text,
+			c + 1 < count ? "  " : "\n");
+	}
+}
+
+static const char *text_of(const json_t *object, const char *key)
+{
+	static char bufs[4][CELL_MAX];
+	static unsigned at;
+
+	return cell_text(json_object_get(object, key), COL_TEXT, bufs[at++ % 4]);
+}
+
+static void print_status(FILE *out, const json_t *data)
+{
+	static const struct column ifaces[] = {
+		{"interface", "name"}, {"xdp", "xdp"},	     {"dispatcher", "dispatcher"},
+		{"worker", "worker"},  {"queues", "queues"}, {"zero copy", "zero_copy"},
+	};
+	static const struct column roles[] = {
+		{"role", "role"},   {"interface", "interface"}, {"pid", "pid"},
+		{"ready", "ready"}, {"restarts", "restarts"},
+	};
+	char up[CELL_MAX];
+
+	duration_text(json_integer_value(json_object_get(data, "uptime")), up, sizeof(up));
+	fprintf(out, "instance    %s (xipsec %s), pid %s, up %s\n", text_of(data, "instance"),
+		text_of(data, "version"), text_of(data, "pid"), up);
+	fprintf(out, "policy      %s, generation %s, from %s\n", text_of(data, "policy"),
+		text_of(data, "generation"), text_of(data, "file"));
+	fprintf(out, "in force    %s filters, backend %s\n", text_of(data, "filters"),
+		text_of(data, "backend"));
+	fprintf(out, "up          %s main modes, %s quick modes\n\n", text_of(data, "main_modes"),
+		text_of(data, "quick_modes"));
+	print_table(out, json_object_get(data, "interfaces"), ifaces,
+		    sizeof(ifaces) / sizeof(*ifaces));
+	fputc('\n', out);
+	print_table(out, json_object_get(data, "roles"), roles, sizeof(roles) / sizeof(*roles));
+}
+
+static void print_policy(FILE *out, const json_t *data)
+{
+	fprintf(out, "# %s, generation %s\n%s", text_of(data, "file"), text_of(data, "generation"),
+		json_string_value(json_object_get(data, "text")));
+}
+
+static void print_filters(FILE *out, const json_t *data)
+{
+	static const struct column columns[] = {
+		{"id", "id"},
+		{"rule", "rule"},
+		{"dir", "direction"},
+		{"local", "local"},
+		{"port", "local_port"},
+		{"remote", "remote"},
+		{"port", "remote_port"},
+		{"proto", "proto"},
+		{"action", "action"},
+		{"packets", "packets"},
+		{"bytes", "bytes"},
+	};
+
+	print_table(out, data, columns, sizeof(columns) / sizeof(*columns));
+}
+
+static void print_mm(FILE *out, const json_t *data)
+{
+	static const struct column columns[] = {
+		{"peer", "peer"},
+		{"local", "local"},
+		{"state", "state"},
+		{"ike", "version"},
+		{"role", "role"},
+		{"auth", "auth"},
+		{"cipher", "cipher"},
+		{"integrity", "integrity"},
+		{"group", "group"},
+		{"initiator spi", "initiator_spi"},
+		{"responder spi", "responder_spi"},
+		{"age", "created", COL_AGE},
+		{"rekey in", "rekey_at", COL_LEFT},
+	};
+
+	print_table(out, data, columns, sizeof(columns) / sizeof(*columns));
+}
+
+/* Selectors as one word each, like "192.0.2.1 -> 192.0.2.2 tcp:5432": too wide for a table. */
+static void print_qm(FILE *out, const json_t *data)
+{
+	json_t *entry, *sel;
+	char age[CELL_MAX], rekey[CELL_MAX], idle[CELL_MAX];
+	size_t i;
+
+	json_array_foreach(data, i, entry)
+	{
+		sel = json_object_get(entry, "selectors");
+		fprintf(out, "%s%s %s with %s, rule %s, %s, %s\n", i ? "\n" : "",
+			text_of(entry, "protocol"), text_of(entry, "mode"), text_of(entry, "peer"),
+			text_of(entry, "rule"), text_of(entry, "role"), text_of(entry, "state"));
+		fprintf(out, "  traffic   %s port %s", text_of(sel, "local"),
+			text_of(sel, "local_port"));
+		fprintf(out, " <-> %s port %s, protocol %s\n", text_of(sel, "remote"),
+			text_of(sel, "remote_port"), text_of(sel, "proto"));
+		fprintf(out, "  spi       in %s, out %s\n", text_of(entry, "spi_in"),
+			text_of(entry, "spi_out"));
+		fprintf(out, "  crypto    %s, integrity %s, backend %s\n", text_of(entry, "cipher"),
+			text_of(entry, "integrity"), text_of(entry, "backend"));
+		fprintf(out, "  in        %s packets, %s bytes\n", text_of(entry, "packets_in"),
+			text_of(entry, "bytes_in"));
+		fprintf(out, "  out       %s packets, %s bytes\n", text_of(entry, "packets_out"),
+			text_of(entry, "bytes_out"));
+		fprintf(out, "  dropped   replay %s, integrity %s, selector %s, other %s\n",
+			text_of(entry, "replay_drops"), text_of(entry, "integrity_drops"),
+			text_of(entry, "selector_drops"), text_of(entry, "other_drops"));
+		fprintf(out, "  time      age %s, rekey in %s, idle end in %s\n",
+			cell_text(json_object_get(entry, "created"), COL_AGE, age),
+			cell_text(json_object_get(entry, "rekey_at"), COL_LEFT, rekey),
+			cell_text(json_object_get(entry, "idle_at"), COL_LEFT, idle));
+	}
+	if (!json_array_size(data))
+		fprintf(out, "no security associations\n");
+}
+
+static void print_peers(FILE *out, const json_t *data)
+{
+	static const struct column columns[] = {
+		{"peer", "peer"},
+		{"up", "up"},
+		{"main modes", "main_modes"},
+		{"quick modes", "quick_modes"},
+		{"bytes in", "bytes_in"},
+		{"bytes out", "bytes_out"},
+	};
+
+	print_table(out, data, columns, sizeof(columns) / sizeof(*columns));
+}
+
+static void print_counts(FILE *out, const char *head, const json_t *counts, bool all)
+{
+	const char *name;
+	json_t *count;
+
+	json_object_foreach((json_t *)counts, name,
+			    count) if (all || json_integer_value(json_object_get(count, "packets")))
+		fprintf(out, "  %s%-16s %12s packets %16s bytes\n", head, name,
+			text_of(count, "packets"), text_of(count, "bytes"));
+}
+
+static void print_stats(FILE *out, const json_t *data)
+{
+	json_t *totals = json_object_get(data, "totals"), *value;
+	const char *name;
+
+	fprintf(out, "verdicts\n");
+	print_counts(out, "in  ", json_object_get(totals, "in"), true);
+	print_counts(out, "out ", json_object_get(totals, "out"), true);
+	fprintf(out, "\nreasons (those that occurred)\n");
+	print_counts(out, "", json_object_get(data, "reasons"), false);
+	fprintf(out, "\nIKE\n");
+	json_object_foreach(json_object_get(data, "ike"), name, value)
+		fprintf(out, "  %-20s %12s\n", name, text_of(json_object_get(data, "ike"), name));
+}
+
+static const struct {
+	const char *name;
+	void (*fn)(FILE *out, const json_t *data);
+} printers[] = {
+	{"status", print_status},   {"policy", print_policy},
+	{"filters", print_filters}, {"mm", print_mm},
+	{"qm", print_qm},	    {"peers", print_peers},
+	{"stats", print_stats},	    {"exemptions", print_filters},
+};
+
+bool view_print(FILE *out, const char *what, const json_t *data)
+{
+	for (size_t i = 0; i < sizeof(printers) / sizeof(*printers); i++)
+		if (!strcmp(printers[i].name, what)) {
+			printers[i].fn(out, data);
+			return true;
+		}
+	return false;
+}
+
+void view_print_json(FILE *out, const json_t *data)
+{
+	json_t *entry;
+	size_t i;
+
+	if (!json_is_array(data)) {
+		json_dumpf(data, out, JSON_COMPACT);
+		fputc('\n', out);
+		return;
+	}
+	json_array_foreach(data, i, entry)
+	{
+		json_dumpf(entry, out, JSON_COMPACT);
+		fputc('\n', out);
+	}
+}
