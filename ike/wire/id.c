@@ -31,6 +31,15 @@ static size_t fixed_len(uint8_t type)
 	return 0;
 }
 
+/* RFC 2407 4.6.2.3 and RFC 7296 3.5: names contain no terminator such as NUL or CR. */
+static bool has_control(struct wire_slice name)
+{
+	for (size_t i = 0; i < name.len; i++)
+		if (name.p[i] < ' ' || name.p[i] == 0x7f)
+			return true;
+	return false;
+}
+
 int wire_id_parse(unsigned major, struct wire_slice body, struct wire_id *ret,
 		  struct wire_error *err)
 {
@@ -51,6 +60,8 @@ int wire_id_parse(unsigned major, struct wire_slice body, struct wire_id *ret,
 		return wire_bad(err, payload, "an identity of the wrong length for its type");
 	if (!id.data.len && id.type != IKE_ID_NULL)
 		return wire_bad(err, payload, "an empty identity");
+	if ((id.type == IKE_ID_FQDN || id.type == IKE_ID_USER_FQDN) && has_control(id.data))
+		return wire_bad(err, payload, "a name with control characters");
 	*ret = id;
 	return 0;
 }

@@ -18,24 +18,32 @@
 #define GENERIC_LEN 4
 #define CRITICAL    0x80
 
-int wire_header_parse(const void *msg, size_t len, struct ike_header *ret, struct wire_error *err)
+int wire_header_read(const void *msg, size_t len, struct ike_header *ret, struct wire_error *err)
 {
-	static const uint8_t zero[WIRE_COOKIE_LEN];
 	const uint8_t *p = msg;
-	struct ike_header hdr;
 
 	if (len < WIRE_HEADER_LEN)
 		return wire_bad(err, 0, "shorter than an ISAKMP header");
-	memcpy(hdr.cookie_i, p, WIRE_COOKIE_LEN);
-	memcpy(hdr.cookie_r, p + WIRE_COOKIE_LEN, WIRE_COOKIE_LEN);
-	hdr.next_payload = p[AT_NEXT];
-	hdr.major = p[17] >> 4;
-	hdr.minor = p[17] & 0xf;
-	hdr.exchange = p[18];
-	hdr.flags = p[AT_FLAGS];
-	hdr.message_id = wire_get32(p + 20);
-	hdr.length = wire_get32(p + AT_LENGTH);
+	memcpy(ret->cookie_i, p, WIRE_COOKIE_LEN);
+	memcpy(ret->cookie_r, p + WIRE_COOKIE_LEN, WIRE_COOKIE_LEN);
+	ret->next_payload = p[AT_NEXT];
+	ret->major = p[17] >> 4;
+	ret->minor = p[17] & 0xf;
+	ret->exchange = p[18];
+	ret->flags = p[AT_FLAGS];
+	ret->message_id = wire_get32(p + 20);
+	ret->length = wire_get32(p + AT_LENGTH);
+	return 0;
+}
 
+int wire_header_parse(const void *msg, size_t len, struct ike_header *ret, struct wire_error *err)
+{
+	static const uint8_t zero[WIRE_COOKIE_LEN];
+	struct ike_header hdr;
+	int rc = wire_header_read(msg, len, &hdr, err);
+
+	if (rc)
+		return rc;
 	if (hdr.major == 0)
 		return wire_bad(err, 0, "major version 0");
 	if (!memcmp(hdr.cookie_i, zero, WIRE_COOKIE_LEN))

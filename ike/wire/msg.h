@@ -33,12 +33,17 @@ struct ike_header {
 };
 
 /*
- * Needs at least 28 bytes, a major version of 1 or 2, an initiator cookie that
- * is not zero, and a length field that is exactly len. -EBADMSG otherwise; for
- * a major version above 2 -EPROTONOSUPPORT, with *ret filled so that the caller
- * can answer INVALID-MAJOR-VERSION.
+ * The header of a message to act on: at least 28 bytes, a major version of 1 or 2, an initiator
+ * cookie that is not zero, and a length field that is exactly len. -EBADMSG otherwise; for a major
+ * version above 2 -EPROTONOSUPPORT, with *ret filled so that the caller can answer
+ * INVALID-MAJOR-VERSION.
  */
 int wire_header_parse(const void *msg, size_t len, struct ike_header *ret, struct wire_error *err);
+/*
+ * Only reads the fields: -EBADMSG below 28 bytes, nothing else is judged. For showing what came;
+ * whoever acts on a message uses wire_header_parse().
+ */
+int wire_header_read(const void *msg, size_t len, struct ike_header *ret, struct wire_error *err);
 /* A cookie as the big-endian number that the views print. */
 uint64_t wire_cookie_number(const uint8_t cookie[WIRE_COOKIE_LEN]);
 
