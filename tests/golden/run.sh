@@ -10,8 +10,8 @@
 #   NAME.yaml NAME.ok     `print NAME.yaml` gives NAME.ok, and printing NAME.ok gives it again
 #   NAME.yaml NAME.warn   `check NAME.yaml` succeeds and says NAME.warn
 #   NAME.yaml NAME.err    `check NAME.yaml` ends with status 2 and says NAME.err
-#   NAME.cmd NAME.out     the shell line NAME.cmd (`xipsec` is the built one) prints NAME.out:
-#                         stdout, then stderr, then "exit N"
+#   NAME.cmd NAME.out     the shell script NAME.cmd prints NAME.out: stdout, then stderr,
+#                         then "exit N"; `xipsec` is the built one, $XI_TOP the source tree
 # Other files are there to be read by these. A .yaml without an expectation that no .cmd names
 # is a failure. A test runs in a copy of its folder in which *.psk and *.key are private and
 # open-* are not.
@@ -19,6 +19,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 O=${O:-.output}
 xipsec=$(realpath "$O/xipsec") || exit 1
+export XI_TOP=$PWD
 golden=$PWD/tests/golden
 refresh=
 [ "${1:-}" = --refresh ] && { refresh=1; shift; }

@@ -3,6 +3,7 @@
  * xipsec check: everything that can be wrong with a policy, without privilege.
  * What this version cannot carry out is a warning here; applying it is refused.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,7 +67,7 @@ static int try_compile(const struct policy *policy, bool supported, struct diag 
 	}
 	diag_free(&found);
 	image_free(image);
-	return supported ? err : 0;
+	return err == -EINVAL && !supported ? 0 : err;
 }
 
 int cmd_check(int argc, char **argv)
@@ -83,5 +84,5 @@ int cmd_check(int argc, char **argv)
 	print_diag(&diag);
 	diag_free(&diag);
 	policy_free(policy);
-	return err ? CLI_USAGE : CLI_OK;
+	return !err ? CLI_OK : err == -ENOMEM ? CLI_FAILED : CLI_USAGE;
 }

@@ -157,6 +157,11 @@ void check_policy(struct loader *load)
 	if (!policy->rule_count)
 		diag_add(load->diag, DIAG_WARNING, &file, NULL,
 			 "the policy has no rules: it lets everything pass");
+	/* Whoever sends from port 88 is then let in, whatever a block filter says. */
+	if (policy->exemptions == 0 || policy->exemptions == 2)
+		diag_add(load->diag, DIAG_WARNING, &file, "use 3, or permit the servers by a rule",
+			 "exemptions: %d lets Kerberos pass every filter, from anywhere",
+			 policy->exemptions);
 	/* Each quick mode then has its own main mode; Windows greys the number out. */
 	if (policy->mm_master_pfs && policy->mm_quick_modes > 1)
 		diag_add(load->diag, DIAG_WARNING, &file, NULL,

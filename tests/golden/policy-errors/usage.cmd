@@ -1,0 +1,6 @@
+xipsec check; echo "exit $?"
+xipsec check a b; echo "exit $?"
+xipsec print; echo "exit $?"
+xipsec check absent.yaml; echo "exit $?"
+xipsec check .; echo "exit $?"
+printf 'policy: p\nrules: []\n' | xipsec check /dev/stdin; echo "exit $?"
