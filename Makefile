@@ -118,13 +118,13 @@ $(UNIT) $(EXCHANGE) $(BPFTEST) $(TOOLS) $(BENCH): $(O)/%: $(O)/obj/%.o $(TESTLIB
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(O)/libxipsec.a -lcmocka -llzma $(LIB_LIBS)
 
 # Fuzz targets are built whole with clang: the sources they include are theirs.
-# `// FUZZ-SOURCES: a.c b.c` in the target names what it links.
+# `// FUZZ-SOURCES: a.c b.c`, and // lines right after it, name what it links.
 $(O)/tests/fuzz/%: tests/fuzz/%.c $(SRCS) | $(SKELS)
 	@mkdir -p $(@D)
 	$(say) FUZZ $@
 	$(Q)$(CLANG) $(CPPFLAGS) -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined \
 		-fno-sanitize-recover=undefined $(LIB_CFLAGS) $< \
-		$$(sed -n 's,^// FUZZ-SOURCES:,,p' $<) -o $@ $(LIB_LIBS)
+		$$(sed -n '/^.. FUZZ-SOURCES:/,/^[^/]/s,^// *\(FUZZ-SOURCES:\)*,,p' $<) -o $@ $(LIB_LIBS)
 
 -include $(OBJS:.o=.d) $(BPF_SRCS:bpf/%.c=$(O)/bpf/%.d) \
 	$(patsubst %,$(O)/obj/%.d,$(basename $(wildcard $(MAINS) bench/*.c \
