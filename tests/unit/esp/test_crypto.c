@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "esp/crypto.h"
+#include "tests/lib/data.h"
 #include "tests/lib/esp_vectors.h"
 
 struct gcm_case {
@@ -69,8 +70,7 @@ static void wycheproof(void **state)
 	size_t g, t;
 
 	if (!root) {
-		print_message("# no wycheproof/aes_gcm_test.json.xz under $XI_DATA\n");
-		skip();
+		data_skip("vectors/wycheproof/aes_gcm_test.json.xz");
 	}
 	json_array_foreach(json_object_get(root, "testGroups"), g, group)
 	{
@@ -112,7 +112,7 @@ static bool cavs_line(char *line, struct gcm_case *c)
 	value = value ? value + 2 + strspn(value + 2, " ") : line + name_len;
 #define FIELD(name, member)                                                                        \
 	if (name_len == strlen(name) && !strncmp(line, name, name_len))                            \
-	c->member##_len = unhex(value, c->member, sizeof(c->member))
+	c->member##_len = data_hex(value, c->member, sizeof(c->member))
 	FIELD("Key", key);
 	FIELD("IV", iv);
 	FIELD("CT", ct);
@@ -131,15 +131,14 @@ static bool cavs_line(char *line, struct gcm_case *c)
 static unsigned cavs_file(const char *path)
 {
 	size_t len;
-	char *text = data_text(path, &len), *rest = text, *line;
+	char *text = data_read(path, &len), *rest = text, *line;
 	struct gcm_case *c = calloc(1, sizeof(*c));
 	unsigned passed = 0, other = 0;
 
 	assert_non_null(c);
 	if (!text) {
 		free(c);
-		print_message("# no %s under $XI_DATA\n", path);
-		skip();
+		data_skip(path);
 	}
 	while ((line = strsep(&rest, "\n"))) {
 		line[strcspn(line, "\r")] = 0;
