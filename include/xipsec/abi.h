@@ -52,10 +52,10 @@ struct xi_pkt {
 	__u8 local[16];
 	__u16 remote_port; /* host order; 0 where the protocol has none */
 	__u16 local_port;
-	__u8 proto; /* upper-layer protocol, after extension headers */
+	__u8 proto;  /* upper-layer protocol, after extension headers */
 	__u8 family; /* 4 or 6 */
-	__u8 dir; /* enum xi_dir */
-	__u8 flags; /* XI_PKT_* */
+	__u8 dir;    /* enum xi_dir */
+	__u8 flags;  /* XI_PKT_* */
 	__u8 icmp_type, icmp_code;
 	__u8 iface_class; /* enum xi_iface_class */
 	__u8 pad;
@@ -63,40 +63,78 @@ struct xi_pkt {
 };
 XI_ASSERT_SIZE(struct xi_pkt, 48);
 
-#define XI_PKT_LOCAL_IS_ME   0x01 /* the local address is one of this host's */
-#define XI_PKT_LATER_FRAG    0x02 /* a fragment without ports: not the first one */
-#define XI_PKT_FIRST_FRAG    0x04
-#define XI_PKT_GROUP	     0x08 /* multicast or broadcast */
-#define XI_PKT_ND	     0x10 /* IPv6 neighbour discovery, RFC 4861 types 133-137 */
+#define XI_PKT_LOCAL_IS_ME 0x01 /* the local address is one of this host's */
+#define XI_PKT_LATER_FRAG  0x02 /* a fragment without ports: not the first one */
+#define XI_PKT_FIRST_FRAG  0x04
+#define XI_PKT_GROUP	   0x08 /* multicast or broadcast */
+#define XI_PKT_ND	   0x10 /* IPv6 neighbour discovery, RFC 4861 types 133-137 */
 
 enum xi_iface_class { XI_IFACE_LAN, XI_IFACE_REMOTE_ACCESS };
 
 /* What the classifier answers. filter_idx is the place in the filter array. */
 struct xi_verdict {
-	__u32 action; /* enum xi_action; XI_ACT_NONE when nothing matched */
+	__u32 action;	  /* enum xi_action; XI_ACT_NONE when nothing matched */
 	__u32 filter_idx; /* XI_NO_FILTER when nothing matched */
 };
 #define XI_NO_FILTER 0xffffffffu
 
-/* -------------------------------------------------------------- control */
+/* The hooks that a packet can pass. */
+enum xi_hook { XI_HOOK_XDP_INGRESS, XI_HOOK_TC_EGRESS, XI_HOOK_TC_INJECT, XI_HOOK_MAX };
 
 /*
- * xi_ctl: one element, the only word that switches filter lists. A program run
- * reads `active` once and uses that slot of every xi_*_of map.
+ * xi_run: one packet's way through a hook, kept per CPU and hook until the next
+ * packet, which also makes it the answer of a test run. Not on the stack, which
+ * the classifier needs.
  */
-struct xi_ctl {
-	__u32 active; /* 0 or 1 */
-	__u32 generation; /* counts swaps, for people */
-	__u32 abi;
-	__u32 out_forms; /* XI_FORM_* bits in use in xi_sa_out: probe only these */
-	__u32 flags; /* XI_CTL_* */
+struct xi_run {
+	struct xi_pkt pkt;
+	enum xi_action action;	    /* what the filter list said */
+	__u32 filter_idx;	    /* XI_NO_FILTER if none */
+	enum xi_reason reason;	    /* NONE: nothing but the verdict happened */
+	__u32 slot, generation;	    /* of the filter list, read once, together */
+	__u32 filters, list_flags;  /* struct xi_list */
+	__u32 ctl_flags, out_forms; /* struct xi_ctl */
+	__u32 ifindex;
+	__u32 orphan;	  /* a later fragment whose first one was not seen */
+	__u32 frag_ident; /* as on the wire */
+	__u8 spi[4];	  /* of ESP or AH, as on the wire */
 	__u32 pad;
 };
-XI_ASSERT_SIZE(struct xi_ctl, 24);
+XI_ASSERT_SIZE(struct xi_run, 104);
 
-#define XI_CTL_HAS_POLICY  0x1 /* a filter list is loaded in the active slot */
+/* -------------------------------------------------------------- control */
+
+/* What is true of the filter list in one slot; written while the slot is spare. */
+struct xi_list {
+	__u32 filters; /* its length; rows of xi_counts are this long */
+	__u32 flags;   /* XI_SLOT_* */
+};
+#define XI_LIST_LOADED	  0x1 /* there is one */
+#define XI_LIST_NEGOTIATE 0x2 /* it has a negotiate filter */
+#define XI_LIST_IFACE	  0x4 /* some filter names a class of interface */
+
+#define XI_INSTANCE_LEN 32
+
+/*
+ * xi_ctl: one element. Its first eight bytes are the only word that switches
+ * filter lists, read and written as one: a program run reads it once and uses
+ * that slot of every xi_*_of map.
+ */
+struct xi_ctl {
+	__u32 active __attribute__((aligned(8))); /* slot: 0 or 1 */
+	__u32 generation;			  /* counts swaps from 1; 0: no filter list yet */
+	struct xi_list list[2];
+	__u32 abi;
+	__u32 build;			/* hash of the BPF object that made these maps */
+	__u32 out_forms;		/* XI_FORM_* bits in use in xi_sa_out: probe only these */
+	__u32 flags;			/* XI_CTL_* */
+	char instance[XI_INSTANCE_LEN]; /* whose programs use this map, NUL-terminated */
+};
+XI_ASSERT_SIZE(struct xi_ctl, 72);
+
 #define XI_CTL_OWNS_ESP	   0x2 /* drop ESP/AH for unknown SPIs instead of classifying it */
 #define XI_CTL_DROP_EVENTS 0x4 /* send XI_EVENT_DROP, rate limited */
+#define XI_CTL_ALL_ME	   0x8 /* replay: every packet's local side is this host */
 
 struct xi_count {
 	__u64 packets;
@@ -117,9 +155,28 @@ struct xi_totals {
 	struct xi_count out_permit, out_block, out_secure, out_none;
 };
 
+/*
+ * xi_counts: hits of each filter, one row of xi_list.filters elements for every
+ * possible CPU, and one more that carries what the filter counted in earlier
+ * generations. Only the CPU named in a row writes to it.
+ */
+struct xi_filter_count {
+	__u32 filter; /* id, as `xipsec compile` prints it */
+	__u32 cpu;    /* XI_CPU_CARRIED in the last row */
+	struct xi_count hits;
+};
+XI_ASSERT_SIZE(struct xi_filter_count, 24);
+#define XI_CPU_CARRIED 0xffffffffu
+
 /* ------------------------------------------------------------ addresses */
 
-/* xi_local: the addresses that `me` stands for. */
+/* xi_local: the addresses of this host and the broadcast addresses of its links. */
+enum xi_local_kind { XI_LOCAL_NONE, XI_LOCAL_ME, XI_LOCAL_BROADCAST };
+
+struct xi_local {
+	enum xi_local_kind kind;
+};
+
 struct xi_addr_key {
 	__u8 addr[16];
 	__u8 family;
@@ -130,9 +187,9 @@ XI_ASSERT_SIZE(struct xi_addr_key, 20);
 /* xi_iface: by ifindex, how this interface takes part. */
 struct xi_iface {
 	__u32 tap_ifindex; /* 0: no worker, protected packets are dropped */
-	__u32 xsk_base; /* first index of this interface in xi_xsks */
-	__u32 queues; /* receive queues served; above: XI_REASON_NO_WORKER */
-	__u32 klass; /* enum xi_iface_class */
+	__u32 xsk_base;	   /* first index of this interface in xi_xsks */
+	__u32 queues;	   /* receive queues served; above: XI_REASON_NO_WORKER */
+	enum xi_iface_class klass;
 	__u8 mac[6];
 	__u8 pad[2];
 };
@@ -153,7 +210,7 @@ struct xi_sa_in_key {
 XI_ASSERT_SIZE(struct xi_sa_in_key, 24);
 
 struct xi_sa_in {
-	__u32 path; /* enum xi_path */
+	enum xi_path path;
 	__u32 sa_id;
 };
 
@@ -180,7 +237,7 @@ XI_ASSERT_SIZE(struct xi_sa_out_key, 40);
 #define XI_FORM_HOSTS	     0x10 /* the two addresses only */
 
 struct xi_sa_out {
-	__u32 path; /* enum xi_path */
+	enum xi_path path;
 	__u32 sa_id;
 };
 
@@ -203,15 +260,42 @@ XI_ASSERT_SIZE(struct xi_tap_mark, 6);
 
 struct xi_event {
 	__u64 time_ns; /* CLOCK_MONOTONIC */
-	__u32 kind; /* enum xi_event_kind */
-	__u32 reason; /* enum xi_reason */
+	__u32 kind;    /* enum xi_event_kind */
+	__u32 reason;  /* enum xi_reason */
 	__u32 ifindex;
 	__u32 generation;
 	__u32 filter_idx; /* in that generation; XI_NO_FILTER if none */
-	__u32 spi; /* host order, for INVALID_SPI */
+	__u32 spi;	  /* host order, for INVALID_SPI */
 	struct xi_pkt pkt;
 };
 XI_ASSERT_SIZE(struct xi_event, 80);
+
+/*
+ * xi_acquire: when an event was last sent for these (LRU). NEED_SA is limited
+ * by what the filter distinguishes: a field that it leaves open is zero.
+ */
+struct xi_acquire_key {
+	__u8 remote[16];
+	__u8 local[16];
+	__u16 remote_port;
+	__u16 local_port;
+	__u8 family;
+	__u8 proto;
+	__u8 kind; /* enum xi_event_kind */
+	__u8 pad;
+};
+XI_ASSERT_SIZE(struct xi_acquire_key, 40);
+
+struct xi_acquire {
+	__u64 time_ns; /* CLOCK_MONOTONIC */
+};
+
+/* xi_limits: events of one kind sent by this CPU in the current second. */
+struct xi_limit {
+	__u64 second;
+	__u32 sent;
+	__u32 suppressed; /* since the maps were made */
+};
 
 /* xi_frags: the verdict of a first fragment, for the later ones (LRU). */
 struct xi_frag_key {
@@ -219,7 +303,7 @@ struct xi_frag_key {
 	__u8 dst[16];
 	__u32 ident;
 	__u8 family;
-	__u8 proto;
+	__u8 proto; /* 0 for IPv6, where it is no part of the fragment's identity */
 	__u8 dir;
 	__u8 pad;
 };
@@ -227,7 +311,7 @@ XI_ASSERT_SIZE(struct xi_frag_key, 40);
 
 struct xi_frag {
 	__u32 generation;
-	__u32 action;
+	enum xi_action action;
 	__u32 filter_idx;
 	__u32 pad;
 };

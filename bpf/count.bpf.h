@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Counting. Every element is written by one CPU only (programs run with
+ * bottom halves off), so plain additions do. A GSO super-packet counts as one
+ * packet with all its bytes.
+ */
+#ifndef XI_COUNT_BPF_H
+#define XI_COUNT_BPF_H
+
+#include "maps.bpf.h"
+#include "run.bpf.h"
+
+static __always_inline void xi_add(struct xi_count *count, __u32 bytes)
+{
+	count->packets++;
+	count->bytes += bytes;
+}
+
+/* What became of this packet, beside its verdict. */
+static __always_inline void xi_count_reason(struct xi_run *run, enum xi_reason reason)
+{
+	struct xi_reason_counts *all;
+	__u32 zero = 0;
+
+	run->reason = reason;
+	all = bpf_map_lookup_elem(&xi_reasons, &zero);
+	if (!all || reason >= XI_REASON_MAX)
+		return;
+	xi_add((struct xi_count *)all + reason, run->pkt.len);
+}
+
+static __always_inline void xi_count_total(const struct xi_run *run)
+{
+	__u32 zero = 0, bytes = run->pkt.len;
+	bool in = run->pkt.dir == XI_DIR_IN;
+	struct xi_totals *totals;
+
+	totals = bpf_map_lookup_elem(&xi_totals, &zero);
+	if (!totals)
+		return;
+	switch (run->action) {
+	case XI_ACT_NONE:
+		xi_add(in ? &totals->in_none : &totals->out_none, bytes);
+		break;
+	case XI_ACT_PERMIT:
+		xi_add(in ? &totals->in_permit : &totals->out_permit, bytes);
+		break;
+	case XI_ACT_BLOCK:
+		xi_add(in ? &totals->in_block : &totals->out_block, bytes);
+		break;
+	case XI_ACT_NEGOTIATE:
+		xi_add(in ? &totals->in_secure : &totals->out_secure, bytes);
+		break;
+	}
+}
+
+static __always_inline void xi_count_filter(const struct xi_run *run)
+{
+	__u32 slot = run->slot, index = run->filter_idx;
+	struct xi_filter_count *count;
+	void *counts;
+
+	if (index >= run->filters)
+		return;
+	counts = bpf_map_lookup_elem(&xi_counts_of, &slot);
+	if (!counts)
+		return;
+	index += bpf_get_smp_processor_id() * run->filters;
+	count = bpf_map_lookup_elem(counts, &index);
+	if (count)
+		xi_add(&count->hits, run->pkt.len);
+}
+
+/* Once a packet, when the classifier has decided. */
+static __always_inline void xi_count_verdict(const struct xi_run *run)
+{
+	xi_count_total(run);
+	xi_count_filter(run);
+}
+
+#endif

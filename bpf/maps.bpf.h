@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Every map of the datapath but the classifier's tables (classify_maps.bpf.h).
+ * All are written by userspace/datapath/ alone, except where a comment says
+ * "BPF". docs/maps.md describes them for people who dump them.
+ */
+#ifndef XI_MAPS_BPF_H
+#define XI_MAPS_BPF_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include <xipsec/abi.h>
+
+#include "classify_maps.bpf.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct xi_ctl);
+} xi_ctl SEC(".maps");
+
+/* BPF */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct xi_reason_counts);
+} xi_reasons SEC(".maps");
+
+/* BPF */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct xi_totals);
+} xi_totals SEC(".maps");
+
+/* BPF: an inner map for each filter list, see struct xi_filter_count. */
+XI_OUTER(xi_counts, struct xi_filter_count);
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct xi_addr_key);
+	__type(value, struct xi_local);
+} xi_local SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 256);
+	__type(key, __u32); /* ifindex */
+	__type(value, struct xi_iface);
+} xi_iface SEC(".maps");
+
+/* By struct xi_iface.xsk_base + receive queue. */
+struct {
+	__uint(type, BPF_MAP_TYPE_XSKMAP);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, __u32);
+} xi_xsks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct xi_sa_in_key);
+	__type(value, struct xi_sa_in);
+} xi_sa_in SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct xi_sa_out_key);
+	__type(value, struct xi_sa_out);
+} xi_sa_out SEC(".maps");
+
+/* BPF */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct xi_frag_key);
+	__type(value, struct xi_frag);
+} xi_frags SEC(".maps");
+
+/* BPF */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct xi_acquire_key);
+	__type(value, struct xi_acquire);
+} xi_acquire SEC(".maps");
+
+/* BPF: by enum xi_event_kind */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, XI_EVENT_MAX);
+	__type(key, __u32);
+	__type(value, struct xi_limit);
+} xi_limits SEC(".maps");
+
+/* BPF: struct xi_event */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 256 * 1024);
+} xi_events SEC(".maps");
+
+/* BPF: by enum xi_hook */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, XI_HOOK_MAX);
+	__type(key, __u32);
+	__type(value, struct xi_run);
+} xi_run SEC(".maps");
+
+#endif

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Frame -> struct xi_pkt, for XDP and TC alike: a cursor over the linear bytes
+ * that also knows how much is left of the packet as its headers declare it.
+ *
+ * Three kinds of failure are kept apart. NOT_IP is not for us. SHORT means that
+ * the bytes exist but not in the linear part: TC pulls them and tries again.
+ * BAD is certainly malformed: a header that does not fit the packet around it.
+ * An odd but legal packet is never BAD.
+ *
+ * RFC 791 (IPv4), 8200 (IPv6, 4.1 order and 4.5 fragments), 7112 (a first
+ * fragment has the whole header chain), 4861 (neighbour discovery).
+ * Weak spots: a third VLAN tag is NOT_IP; more than XI_EXT_MAX extension headers
+ * are BAD, because a chain that is not walked to its end cannot be classified.
+ */
+#ifndef XI_PARSE_BPF_H
+#define XI_PARSE_BPF_H
+
+#include <stdbool.h>
+
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include <xipsec/abi.h>
+
+#define XI_EXT_MAX 8
+
+enum xi_parse_result { XI_PARSE_OK, XI_PARSE_NOT_IP, XI_PARSE_SHORT, XI_PARSE_BAD };
+
+struct xi_cursor {
+	void *pos;
+	void *end;  /* of the linear bytes */
+	__u32 left; /* bytes from pos to the end of the packet, linear or not */
+};
+
+struct xi_vlan_hdr {
+	__be16 tci, proto;
+};
+
+struct xi_ipv4_hdr {
+	__u8 version_ihl, tos;
+	__be16 tot_len, id, frag_off;
+	__u8 ttl, protocol;
+	__be16 check;
+	__u8 saddr[4], daddr[4];
+};
+
+struct xi_ipv6_hdr {
+	__u8 version_class, flow[3];
+	__be16 payload_len;
+	__u8 nexthdr, hop_limit;
+	__u8 saddr[16], daddr[16];
+};
+
+struct xi_ipv6_ext {
+	__u8 nexthdr, len; /* in 8 bytes, not counting the first 8 */
+};
+
+struct xi_ipv6_frag {
+	__u8 nexthdr, reserved;
+	__be16 frag_off;
+	__be32 ident;
+};
+
+#define XI_IPV4_MF     0x2000
+#define XI_IPV4_OFFSET 0x1fff
+#define XI_IPV6_MF     0x0001
+#define XI_IPV6_OFFSET 0xfff8
+/* linux/in.h has no IPv6, linux/in6.h cannot be included here. */
+#define XI_PROTO_HOPOPTS  0
+#define XI_PROTO_DCCP	  33
+#define XI_PROTO_ROUTING  43
+#define XI_PROTO_FRAGMENT 44
+#define XI_PROTO_ICMP6	  58
+#define XI_PROTO_DSTOPTS  60
+#define XI_ND_FIRST	  133
+#define XI_ND_LAST	  137
+
+/* Are the next `bytes` bytes there to be read? */
+static __always_inline enum xi_parse_result xi_need(const struct xi_cursor *cur, __u32 bytes)
+{
+	if (bytes > cur->left)
+		return XI_PARSE_BAD;
+	if (cur->pos + bytes > cur->end)
+		return XI_PARSE_SHORT;
+	return XI_PARSE_OK;
+}
+
+static __always_inline void xi_skip(struct xi_cursor *cur, __u32 bytes)
+{
+	cur->pos += bytes;
+	cur->left -= bytes;
+}
+
+/*
+ * The least length of an unfragmented packet's upper-layer header by protocol;
+ * 0: opaque to us. A table and not a switch: a branch for every protocol here
+ * would multiply the states that the verifier walks.
+ */
+static const __u8 xi_upper_len[256] = {
+	[IPPROTO_ICMP] = 4,   [IPPROTO_TCP] = 20,  [IPPROTO_UDP] = 8,
+	[XI_PROTO_DCCP] = 12, [IPPROTO_ESP] = 8,   [IPPROTO_AH] = 12,
+	[XI_PROTO_ICMP6] = 4, [IPPROTO_SCTP] = 12, [IPPROTO_UDPLITE] = 8,
+};
+
+#define XI_IS_EXT(proto)                                                                           \
+	((proto) < 64 && 1ull << (proto) & (1ull << XI_PROTO_HOPOPTS | 1ull << XI_PROTO_ROUTING |  \
+					    1ull << XI_PROTO_FRAGMENT | 1ull << XI_PROTO_DSTOPTS))
+
+/*
+ * Ports, ICMP type or SPI. A first fragment need only show what we read: its
+ * first eight bytes are always enough, as that is the unit of fragmentation.
+ */
+static __always_inline enum xi_parse_result xi_parse_upper(struct xi_cursor *cur,
+							   struct xi_run *run, __u8 hop_limit)
+{
+	struct xi_pkt *pkt = &run->pkt;
+	__u32 least = xi_upper_len[pkt->proto];
+	enum xi_parse_result res;
+	const __u8 *bytes;
+
+	if (!least || pkt->flags & XI_PKT_LATER_FRAG)
+		return XI_PARSE_OK;
+	if (least > cur->left && !(pkt->flags & XI_PKT_FIRST_FRAG))
+		return XI_PARSE_BAD;
+	if (pkt->proto == IPPROTO_ICMP || pkt->proto == XI_PROTO_ICMP6) {
+		res = xi_need(cur, 4);
+		if (res != XI_PARSE_OK)
+			return res;
+		bytes = cur->pos;
+		pkt->icmp_type = bytes[0];
+		pkt->icmp_code = bytes[1];
+		/* RFC 4861 6.1: valid only if it has crossed no router. */
+		if (pkt->family == 6 && pkt->proto == XI_PROTO_ICMP6 && hop_limit == 255 &&
+		    bytes[0] >= XI_ND_FIRST && bytes[0] <= XI_ND_LAST)
+			pkt->flags |= XI_PKT_ND;
+		return XI_PARSE_OK;
+	}
+	res = xi_need(cur, 8);
+	if (res != XI_PARSE_OK)
+		return res;
+	bytes = cur->pos;
+	if (pkt->proto == IPPROTO_ESP) {
+		__builtin_memcpy(run->spi, bytes, 4);
+	} else if (pkt->proto == IPPROTO_AH) {
+		__builtin_memcpy(run->spi, bytes + 4, 4);
+	} else {
+		pkt->remote_port = bytes[0] << 8 | bytes[1];
+		pkt->local_port = bytes[2] << 8 | bytes[3];
+	}
+	return XI_PARSE_OK;
+}
+
+static __always_inline enum xi_parse_result xi_parse_ipv4(struct xi_cursor *cur, struct xi_run *run)
+{
+	struct xi_pkt *pkt = &run->pkt;
+	enum xi_parse_result res = xi_need(cur, sizeof(struct xi_ipv4_hdr));
+	const struct xi_ipv4_hdr *ip = cur->pos;
+	__u32 header, total, frag;
+
+	if (res != XI_PARSE_OK)
+		return res;
+	header = (ip->version_ihl & 0xf) * 4;
+	total = bpf_ntohs(ip->tot_len);
+	/* A super-packet above 64 KiB cannot state its length and has none. */
+	if (!total && cur->left > 0xffff)
+		total = cur->left;
+	if (ip->version_ihl >> 4 != 4 || header < sizeof(*ip) || header > total ||
+	    total > cur->left)
+		return XI_PARSE_BAD;
+	pkt->family = 4;
+	pkt->proto = ip->protocol;
+	pkt->len = total;
+	__builtin_memcpy(pkt->remote, ip->saddr, 4);
+	__builtin_memcpy(pkt->local, ip->daddr, 4);
+	if ((ip->daddr[0] & 0xf0) == 0xe0 ||
+	    (ip->daddr[0] & ip->daddr[1] & ip->daddr[2] & ip->daddr[3]) == 0xff)
+		pkt->flags |= XI_PKT_GROUP;
+	frag = bpf_ntohs(ip->frag_off);
+	if (frag & XI_IPV4_OFFSET)
+		pkt->flags |= XI_PKT_LATER_FRAG;
+	else if (frag & XI_IPV4_MF)
+		pkt->flags |= XI_PKT_FIRST_FRAG;
+	run->frag_ident = ip->id;
+	cur->left = total;
+	xi_skip(cur, header);
+	return xi_parse_upper(cur, run, 0);
+}
+
+/* The fragment header; a lone "atomic" fragment (RFC 6946) is a whole packet. */
+static __always_inline void xi_parse_ipv6_frag(const struct xi_ipv6_frag *frag, struct xi_run *run)
+{
+	struct xi_pkt *pkt = &run->pkt;
+	__u16 off = bpf_ntohs(frag->frag_off);
+
+	if (off & XI_IPV6_OFFSET)
+		pkt->flags |= XI_PKT_LATER_FRAG;
+	else if (off & XI_IPV6_MF)
+		pkt->flags |= XI_PKT_FIRST_FRAG;
+	run->frag_ident = frag->ident;
+}
+
+/*
+ * Walks to the upper-layer protocol. ESP and AH end the walk: what follows
+ * them is for their SA. So does whatever is no extension header to us.
+ */
+static __always_inline enum xi_parse_result xi_parse_ipv6_chain(struct xi_cursor *cur,
+								struct xi_run *run)
+{
+	struct xi_pkt *pkt = &run->pkt;
+
+	for (int i = 0; i <= XI_EXT_MAX; i++) {
+		enum xi_parse_result res;
+		const struct xi_ipv6_ext *ext;
+		__u32 bytes;
+
+		if (!XI_IS_EXT(pkt->proto))
+			return XI_PARSE_OK;
+		if (i == XI_EXT_MAX)
+			break;
+		res = xi_need(cur, 8);
+		if (res != XI_PARSE_OK)
+			return res;
+		ext = cur->pos;
+		bytes = 8;
+		if (pkt->proto == XI_PROTO_FRAGMENT)
+			xi_parse_ipv6_frag(cur->pos, run);
+		else
+			bytes += ext->len * 8;
+		if (bytes > cur->left)
+			return XI_PARSE_BAD;
+		pkt->proto = ext->nexthdr;
+		xi_skip(cur, bytes);
+		/* Behind the header of a later fragment is the middle of something. */
+		if (pkt->flags & XI_PKT_LATER_FRAG)
+			return XI_PARSE_OK;
+	}
+	return XI_PARSE_BAD;
+}
+
+static __always_inline enum xi_parse_result xi_parse_ipv6(struct xi_cursor *cur, struct xi_run *run)
+{
+	struct xi_pkt *pkt = &run->pkt;
+	enum xi_parse_result res = xi_need(cur, sizeof(struct xi_ipv6_hdr));
+	const struct xi_ipv6_hdr *ip = cur->pos;
+	__u32 payload;
+	__u8 hop_limit;
+
+	if (res != XI_PARSE_OK)
+		return res;
+	payload = bpf_ntohs(ip->payload_len);
+	/* RFC 2675, and how the stack marks a super-packet above 64 KiB. */
+	if (!payload && cur->left - sizeof(*ip) > 0xffff)
+		payload = cur->left - sizeof(*ip);
+	if (ip->version_class >> 4 != 6 || payload > cur->left - sizeof(*ip))
+		return XI_PARSE_BAD;
+	pkt->family = 6;
+	pkt->proto = ip->nexthdr;
+	pkt->len = sizeof(*ip) + payload;
+	hop_limit = ip->hop_limit;
+	__builtin_memcpy(pkt->remote, ip->saddr, 16);
+	__builtin_memcpy(pkt->local, ip->daddr, 16);
+	if (ip->daddr[0] == 0xff)
+		pkt->flags |= XI_PKT_GROUP;
+	cur->left = sizeof(*ip) + payload;
+	xi_skip(cur, sizeof(*ip));
+	res = xi_parse_ipv6_chain(cur, run);
+	if (res != XI_PARSE_OK)
+		return res;
+	return xi_parse_upper(cur, run, hop_limit);
+}
+
+/*
+ * Parses the frame of `frame_len` bytes whose first ones are at data. run->pkt
+ * must be zero but for dir, and is filled as on ingress; xi_pkt_turn() makes it one
+ * that leaves. XI_PKT_LOCAL_IS_ME and subnet broadcasts are the caller's to find
+ * out. The MAC addresses say nothing here: who forges them (or an ARP
+ * answer) must not get a packet treated as a broadcast.
+ */
+static __always_inline enum xi_parse_result xi_parse(void *data, void *data_end, __u32 frame_len,
+						     struct xi_run *run)
+{
+	struct xi_cursor cur = {.pos = data, .end = data_end, .left = frame_len};
+	enum xi_parse_result res = xi_need(&cur, ETH_HLEN);
+	const struct ethhdr *eth = data;
+	__be16 proto;
+
+	if (res != XI_PARSE_OK)
+		return res;
+	proto = eth->h_proto;
+	xi_skip(&cur, ETH_HLEN);
+#pragma unroll
+	for (int i = 0; i < 2; i++) {
+		const struct xi_vlan_hdr *vlan = cur.pos;
+
+		if (proto != bpf_htons(ETH_P_8021Q) && proto != bpf_htons(ETH_P_8021AD))
+			break;
+		res = xi_need(&cur, sizeof(*vlan));
+		if (res != XI_PARSE_OK)
+			return res;
+		proto = vlan->proto;
+		xi_skip(&cur, sizeof(*vlan));
+	}
+	if (proto == bpf_htons(ETH_P_IP))
+		return xi_parse_ipv4(&cur, run);
+	if (proto == bpf_htons(ETH_P_IPV6))
+		return xi_parse_ipv6(&cur, run);
+	return XI_PARSE_NOT_IP;
+}
+
+/* Source and destination change sides: what was parsed is leaving. */
+static __always_inline void xi_pkt_turn(struct xi_pkt *pkt)
+{
+	__u16 port = pkt->remote_port;
+	__u64 addr[2];
+
+	__builtin_memcpy(addr, pkt->remote, 16);
+	__builtin_memcpy(pkt->remote, pkt->local, 16);
+	__builtin_memcpy(pkt->local, addr, 16);
+	pkt->remote_port = pkt->local_port;
+	pkt->local_port = port;
+}
+
+#endif

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * One packet's way through the filter list, the same at every hook: which list
+ * is active, whether the local address is ours, what the classifier says, and
+ * what is remembered for the later fragments of a datagram.
+ */
+#ifndef XI_RUN_BPF_H
+#define XI_RUN_BPF_H
+
+#include "maps.bpf.h"
+#include "parse.bpf.h"
+#include "classify.bpf.h"
+
+/* A blank run for this hook; NULL cannot happen, but the verifier asks. */
+static __always_inline struct xi_run *xi_run_new(enum xi_hook hook, enum xi_dir dir, __u32 ifindex)
+{
+	struct xi_run *run;
+	__u32 index = hook;
+
+	run = bpf_map_lookup_elem(&xi_run, &index);
+	if (!run)
+		return NULL;
+	__builtin_memset(run, 0, sizeof(*run));
+	run->pkt.dir = dir;
+	run->ifindex = ifindex;
+	run->filter_idx = XI_NO_FILTER;
+	return run;
+}
+
+/* Fixes the filter list for this run. False: there is none. */
+static __always_inline bool xi_run_begin(struct xi_run *run)
+{
+	struct {
+		__u32 active, generation;
+	} word;
+	struct xi_ctl *ctl;
+	__u32 zero = 0;
+	__u64 whole;
+
+	ctl = bpf_map_lookup_elem(&xi_ctl, &zero);
+	if (!ctl)
+		return false;
+	whole = *(volatile __u64 *)&ctl->active;
+	__builtin_memcpy(&word, &whole, sizeof(word));
+	word.active &= 1;
+	run->slot = word.active;
+	run->generation = word.generation;
+	run->filters = ctl->list[word.active].filters;
+	run->list_flags = ctl->list[word.active].flags;
+	run->ctl_flags = ctl->flags;
+	run->out_forms = ctl->out_forms;
+	return run->list_flags & XI_LIST_LOADED;
+}
+
+static __noinline enum xi_local_kind xi_local_kind_of(const struct xi_pkt *pkt, bool remote)
+{
+	struct xi_addr_key key = {};
+	struct xi_local *local;
+
+	__builtin_memcpy(key.addr, remote ? pkt->remote : pkt->local, 16);
+	key.family = pkt->family;
+	local = bpf_map_lookup_elem(&xi_local, &key);
+	return local ? local->kind : XI_LOCAL_NONE;
+}
+
+static __noinline int xi_iface_class_of(__u32 ifindex)
+{
+	struct xi_iface *iface = bpf_map_lookup_elem(&xi_iface, &ifindex);
+
+	return iface ? iface->klass : XI_IFACE_LAN;
+}
+
+/* What the headers alone do not say: is it our address, our subnet's broadcast? */
+static __always_inline void xi_run_addresses(struct xi_run *run)
+{
+	enum xi_local_kind kind = xi_local_kind_of(&run->pkt, false);
+
+	if (kind == XI_LOCAL_ME || run->ctl_flags & XI_CTL_ALL_ME)
+		run->pkt.flags |= XI_PKT_LOCAL_IS_ME;
+	if (run->list_flags & XI_LIST_IFACE)
+		run->pkt.iface_class = xi_iface_class_of(run->ifindex);
+	if (run->pkt.family != 4)
+		return;
+	if (run->pkt.dir == XI_DIR_OUT)
+		kind = xi_local_kind_of(&run->pkt, true);
+	if (kind == XI_LOCAL_BROADCAST)
+		run->pkt.flags |= XI_PKT_GROUP;
+}
+
+static __always_inline void xi_frag_key_of(const struct xi_run *run, struct xi_frag_key *ret)
+{
+	bool in = run->pkt.dir == XI_DIR_IN;
+
+	__builtin_memset(ret, 0, sizeof(*ret));
+	__builtin_memcpy(ret->src, in ? run->pkt.remote : run->pkt.local, 16);
+	__builtin_memcpy(ret->dst, in ? run->pkt.local : run->pkt.remote, 16);
+	ret->ident = run->frag_ident;
+	ret->family = run->pkt.family;
+	ret->proto = run->pkt.family == 4 ? run->pkt.proto : 0;
+	ret->dir = run->pkt.dir;
+}
+
+static __noinline bool xi_frag_find(struct xi_run *run)
+{
+	struct xi_frag_key key;
+	struct xi_frag *frag;
+
+	xi_frag_key_of(run, &key);
+	frag = bpf_map_lookup_elem(&xi_frags, &key);
+	if (!frag || frag->generation != run->generation)
+		return false;
+	run->action = frag->action;
+	run->filter_idx = frag->filter_idx;
+	return true;
+}
+
+static __noinline int xi_frag_store(const struct xi_run *run)
+{
+	struct xi_frag frag = {
+		.generation = run->generation,
+		.action = run->action,
+		.filter_idx = run->filter_idx,
+	};
+	struct xi_frag_key key;
+
+	xi_frag_key_of(run, &key);
+	return bpf_map_update_elem(&xi_frags, &key, &frag, BPF_ANY);
+}
+
+/* Fills action and filter_idx. Not 0: the list could not be read, nothing may pass. */
+static __always_inline int xi_run_classify(struct xi_run *run)
+{
+	struct xi_verdict verdict = {.filter_idx = XI_NO_FILTER};
+	int err;
+
+	if (run->pkt.flags & XI_PKT_LATER_FRAG) {
+		if (xi_frag_find(run))
+			return 0;
+		run->orphan = 1;
+	}
+	err = xi_classify(&run->pkt, run->slot, &verdict);
+	if (err)
+		return err;
+	run->action = verdict.action;
+	run->filter_idx = verdict.filter_idx;
+	if (run->pkt.flags & XI_PKT_FIRST_FRAG)
+		xi_frag_store(run);
+	return 0;
+}
+
+/* The filter that decided, or NULL. */
+static __always_inline const struct xi_filter *xi_run_filter(const struct xi_run *run)
+{
+	__u32 slot = run->slot, index = run->filter_idx;
+	void *filters;
+
+	filters = bpf_map_lookup_elem(&xi_filter_of, &slot);
+	return filters ? bpf_map_lookup_elem(filters, &index) : NULL;
+}
+
+static __always_inline bool xi_is_fragment(const struct xi_run *run)
+{
+	return run->pkt.flags & (XI_PKT_FIRST_FRAG | XI_PKT_LATER_FRAG);
+}
+
+/* Group traffic and neighbour discovery: no SA can exist for it. */
+static __always_inline bool xi_unsecurable(const struct xi_run *run)
+{
+	return run->pkt.flags & (XI_PKT_GROUP | XI_PKT_ND);
+}
+
+#endif

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The datapath: one object, so that its three programs share one set of maps.
+ * Each hook reads on one page of its own:
+ *
+ *   xdp_ingress.bpf.h   NIC -> stack or worker
+ *   tc_egress.bpf.h     stack -> NIC or worker
+ *   tc_inject.bpf.h     worker -> stack
+ *
+ * and all of them use parse (frame -> packet), run (packet -> verdict), sa, count
+ * and event. classify.bpf.h is the filter list itself.
+ */
+#include "maps.bpf.h"
+#include "xdp_ingress.bpf.h"
+#include "tc_egress.bpf.h"
+#include "tc_inject.bpf.h"
+
+char _license[] SEC("license") = "Dual BSD/GPL";
