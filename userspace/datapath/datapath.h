@@ -36,17 +36,25 @@ int datapath_teardown(const char *instance, struct diag *diag);
  * XDP ingress (libxdp) and TC egress on one interface of this namespace.
  * The filter list must be loaded first: nothing passes a program without one.
  */
-int datapath_attach(struct datapath *dp, int ifindex, enum xi_iface_class klass,
-		    struct diag *diag);
+int datapath_attach(struct datapath *dp, int ifindex, enum xi_iface_class klass, struct diag *diag);
 int datapath_detach(struct datapath *dp, int ifindex);
+/*
+ * The interfaces that are attached, also those found at datapath_open(). Returns
+ * how many there are; writes at most max.
+ */
+size_t datapath_interfaces(const struct datapath *dp, int *ret, size_t max);
 /* "native", "generic" or NULL; and whether libxdp's dispatcher carries us. */
 const char *datapath_xdp_mode(const struct datapath *dp, int ifindex, bool *ret_dispatcher);
 
 /* Replaces the whole filter list: fill the spare slot, switch one word. */
 int datapath_swap(struct datapath *dp, const struct image *image, struct diag *diag);
+/* Counts swaps from 1; 0 until a filter list is in force, also right after datapath_open(). */
 uint32_t datapath_generation(const struct datapath *dp);
 
-/* The addresses that `me` stands for now. */
+/*
+ * The addresses that `me` stands for now. The broadcast addresses of this
+ * namespace's links are read here as well. What stays is never absent.
+ */
 int datapath_set_local(struct datapath *dp, const struct xi_addr *addrs, size_t count);
 
 /*
@@ -70,12 +78,13 @@ int datapath_event_fd(const struct datapath *dp);
 int datapath_events(struct datapath *dp, void (*fn)(void *arg, const struct xi_event *event),
 		    void *arg);
 
-/* Sums over the CPUs. */
+/*
+ * Sums over the CPUs. Filter counts are those of the active list, in the order
+ * of image.filters; -ERANGE if it has another length. They survive a swap for
+ * filters that select the same packets for the same action.
+ */
 int datapath_filter_counts(struct datapath *dp, struct xi_count *ret, size_t count);
 int datapath_reasons(struct datapath *dp, struct xi_reason_counts *ret);
 int datapath_totals(struct datapath *dp, struct xi_totals *ret);
-
-/* Runs one frame through the real XDP (or TC) classifier without a device. */
-struct datapath_probe; /* see testrun.h */
 
 #endif

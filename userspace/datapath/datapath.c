@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * An instance of the datapath from open to teardown. See object.c for adoption,
+ * pins.c for the folder in bpffs, swap.c for filter lists, attach.c for devices.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "datapath/internal.h"
+
+static struct datapath *datapath_new(const char *instance)
+{
+	struct datapath *dp = calloc(1, sizeof(*dp));
+
+	if (!dp)
+		return NULL;
+	for (unsigned i = 0; i < DP_MAP_MAX; i++)
+		dp->map[i] = -1;
+	for (unsigned i = 0; i < DP_PROG_MAX; i++)
+		dp->prog[i] = -1;
+	dp->btf_fd = dp->dir_fd = -1;
+	strncpy(dp->instance, instance, sizeof(dp->instance) - 1);
+	return dp;
+}
+
+static int pin_get(const struct datapath *dp, const char *name)
+{
+	char path[128];
+
+	dp_pin_path(path, sizeof(path), dp->instance, name);
+	return bpf_obj_get(path);
+}
+
+static int btf_of_ctl(const struct datapath *dp)
+{
+	struct bpf_map_info info = {0};
+	uint32_t len = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(dp->map[DP_MAP_CTL], &info, &len))
+		return -errno;
+	return bpf_btf_get_fd_by_id(info.btf_id);
+}
+
+/* 0: the whole pinned set is ours now. -ENOENT: there is none, or of another build. */
+static int adopt(struct datapath *dp, struct diag *diag)
+{
+	struct xi_ctl ctl;
+	uint32_t zero = 0;
+
+	for (unsigned i = 0; i < DP_MAP_MAX; i++) {
+		dp->map[i] = pin_get(dp, dp_map_name(i));
+		if (dp->map[i] < 0)
+			return -ENOENT;
+	}
+	for (unsigned i = 0; i < DP_PROG_MAX; i++) {
+		dp->prog[i] = pin_get(dp, dp_prog_name(i));
+		if (dp->prog[i] < 0)
+			return -ENOENT;
+	}
+	if (bpf_map_lookup_elem(dp->map[DP_MAP_CTL], &zero, &ctl))
+		return -ENOENT;
+	if (ctl.abi != XI_ABI_VERSION || ctl.build != dp->build)
+		return -ENOENT;
+	dp->btf_fd = btf_of_ctl(dp);
+	if (dp->btf_fd < 0)
+		return -ENOENT;
+	return dp_ctl_map(dp, diag);
+}
+
+static void forget_fds(struct datapath *dp)
+{
+	for (unsigned i = 0; i < DP_MAP_MAX; i++) {
+		if (dp->map[i] >= 0)
+			close(dp->map[i]);
+		dp->map[i] = -1;
+	}
+	for (unsigned i = 0; i < DP_PROG_MAX; i++) {
+		if (dp->prog[i] >= 0)
+			close(dp->prog[i]);
+		dp->prog[i] = -1;
+	}
+}
+
+/* The interfaces of the set that goes stay known, so that they can be taken over. */
+static void inherit_interfaces(struct datapath *dp)
+{
+	int old = pin_get(dp, dp_map_name(DP_MAP_IFACE));
+	uint32_t key, *prev = NULL;
+	struct xi_iface iface;
+
+	if (old < 0)
+		return;
+	while (!bpf_map_get_next_key(old, prev, &key)) {
+		prev = &key;
+		if (bpf_map_lookup_elem(old, &key, &iface))
+			continue;
+		if (!iface.mac[0] && !iface.mac[1] && !iface.mac[2]) /* a TAP of a worker */
+			continue;
+		iface.tap_ifindex = iface.queues = 0;
+		bpf_map_update_elem(dp->map[DP_MAP_IFACE], &key, &iface, BPF_ANY);
+	}
+	close(old);
+}
+
+static int pin_all(struct datapath *dp, struct diag *diag)
+{
+	char path[128];
+	int err = 0;
+
+	/* Without xi_ctl the folder counts as half made until we are through. */
+	dp_pin_path(path, sizeof(path), dp->instance, dp_map_name(DP_MAP_CTL));
+	unlink(path);
+	for (unsigned i = 0; i < DP_PROG_MAX && !err; i++)
+		err = dp_pin(dp->instance, dp_prog_name(i), dp->prog[i]);
+	for (unsigned i = 0; i < DP_MAP_MAX && !err; i++)
+		if (i != DP_MAP_CTL)
+			err = dp_pin(dp->instance, dp_map_name(i), dp->map[i]);
+	if (!err)
+		err = dp_pin(dp->instance, dp_map_name(DP_MAP_CTL), dp->map[DP_MAP_CTL]);
+	if (err)
+		diag_add(diag, DIAG_ERROR, NULL, NULL,
+			 "cannot pin under " DP_BPFFS "/xipsec/%s: %s", dp->instance,
+			 strerror(-err));
+	return err;
+}
+
+int datapath_open(const struct datapath_opts *opts, struct datapath **ret, struct diag *diag)
+{
+	struct datapath *dp;
+	int err;
+
+	if (!dp_instance_valid(opts->instance)) {
+		diag_add(diag, DIAG_ERROR, NULL, NULL,
+			 "an instance name has 1 to %d letters, digits, '-' or '_'",
+			 XI_INSTANCE_LEN - 1);
+		return -EINVAL;
+	}
+	dp = datapath_new(opts->instance);
+	if (!dp)
+		return -ENOMEM;
+	dp_log_begin();
+	dp->pinned = true;
+	err = dp_bpffs_ready(diag);
+	if (!err)
+		err = dp_dir_open(dp->instance, true, &dp->dir_fd, diag);
+	if (!err)
+		err = dp_object_open(dp, diag);
+	if (err)
+		goto out;
+	err = adopt(dp, diag);
+	if (err == -ENOENT) {
+		forget_fds(dp);
+		err = dp_object_load(dp, diag);
+		if (!err) {
+			inherit_interfaces(dp);
+			err = pin_all(dp, diag);
+		}
+	}
+	if (!err)
+		err = dp_ring_open(dp);
+	if (err)
+		goto out;
+	/* Whoever ran before may have left his choice and his dead workers' SAs. */
+	dp->ctl->flags = opts->owns_esp ? XI_CTL_OWNS_ESP : 0;
+	*ret = dp;
+	dp = NULL;
+out:
+	dp_log_end(err, diag);
+	datapath_close(dp);
+	return err;
+}
+
+int dp_open_private(struct datapath **ret, struct diag *diag)
+{
+	struct datapath *dp = datapath_new("test-run");
+	int err;
+
+	if (!dp)
+		return -ENOMEM;
+	dp_log_begin();
+	err = dp_object_open(dp, diag);
+	if (!err)
+		err = dp_object_load(dp, diag);
+	if (!err)
+		err = dp_ring_open(dp);
+	dp_log_end(err, diag);
+	if (err) {
+		datapath_close(dp);
+		return err;
+	}
+	*ret = dp;
+	return 0;
+}
+
+void datapath_close(struct datapath *dp)
+{
+	if (!dp)
+		return;
+	dp_object_free(dp);
+	if (dp->dir_fd >= 0)
+		close(dp->dir_fd);
+	free(dp);
+}
+
+int datapath_teardown(const char *instance, struct diag *diag)
+{
+	struct if_nameindex *ifs;
+	char path[128];
+	int dir_fd = -1, err, res;
+
+	if (!dp_instance_valid(instance))
+		return -EINVAL;
+	err = dp_bpffs_ready(diag);
+	if (err)
+		return err;
+	err = dp_dir_open(instance, false, &dir_fd, diag);
+	if (err && err != -ENOENT)
+		return err;
+	err = 0;
+	dp_log_begin();
+	ifs = if_nameindex();
+	for (struct if_nameindex *i = ifs; i && i->if_index; i++) {
+		res = dp_xdp_detach(instance, i->if_index);
+		if (!res)
+			res = dp_tc_detach(instance, i->if_index, DP_PROG_TC_EGRESS);
+		if (!res)
+			res = dp_tc_detach(instance, i->if_index, DP_PROG_TC_INJECT);
+		if (res) {
+			diag_add(diag, DIAG_ERROR, NULL, NULL, "cannot detach from %s: %s",
+				 i->if_name, strerror(-res));
+			err = res;
+		}
+	}
+	if_freenameindex(ifs);
+	dp_log_end(err, diag);
+	if (!err && dir_fd >= 0) {
+		err = dp_unpin_all(instance);
+		dp_pin_path(path, sizeof(path), instance, NULL);
+		if (!err && rmdir(path))
+			err = -errno;
+		if (err)
+			diag_add(diag, DIAG_ERROR, NULL, NULL, "cannot remove %s: %s", path,
+				 strerror(-err));
+	}
+	if (dir_fd >= 0)
+		close(dir_fd);
+	return err;
+}
+
+uint32_t datapath_generation(const struct datapath *dp)
+{
+	return dp->ctl->generation;
+}

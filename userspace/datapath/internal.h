@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files of datapath/ share. Nothing outside includes this. */
+#ifndef DATAPATH_INTERNAL_H
+#define DATAPATH_INTERNAL_H
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include <xipsec/classify.h>
+
+#include "compile/image.h"
+#include "datapath/datapath.h"
+
+struct xipsec; /* the skeleton */
+
+/* Every map but the classifier's outer ones, which XI_TABLE lists. */
+#define DP_MAPS(X)                                                                                 \
+	X(CTL, "xi_ctl")                                                                           \
+	X(REASONS, "xi_reasons")                                                                   \
+	X(TOTALS, "xi_totals")                                                                     \
+	X(COUNTS_OF, "xi_counts_of")                                                               \
+	X(LOCAL, "xi_local")                                                                       \
+	X(IFACE, "xi_iface")                                                                       \
+	X(XSKS, "xi_xsks")                                                                         \
+	X(SA_IN, "xi_sa_in")                                                                       \
+	X(SA_OUT, "xi_sa_out")                                                                     \
+	X(FRAGS, "xi_frags")                                                                       \
+	X(ACQUIRE, "xi_acquire")                                                                   \
+	X(LIMITS, "xi_limits")                                                                     \
+	X(EVENTS, "xi_events")                                                                     \
+	X(RUN, "xi_run")
+
+#define DP_X(NAME, name) DP_MAP_##NAME,
+enum dp_map { DP_MAPS(DP_X) DP_MAP_TABLES, DP_MAP_MAX = DP_MAP_TABLES + XI_TABLE_MAX };
+#undef DP_X
+
+#define DP_PROGS(X)                                                                                \
+	X(XDP_INGRESS, "xi_xdp_ingress")                                                           \
+	X(TC_EGRESS, "xi_tc_egress")                                                               \
+	X(TC_INJECT, "xi_tc_inject")
+
+#define DP_X(NAME, name) DP_PROG_##NAME,
+enum dp_prog { DP_PROGS(DP_X) DP_PROG_MAX };
+#undef DP_X
+
+/* How the inner maps of an outer one are made; read before the object is loaded. */
+struct dp_inner {
+	uint32_t value_size, flags;
+	uint32_t key_btf, value_btf;
+};
+
+/* One inner map of the active list: a table, or the counters (index XI_TABLE_MAX). */
+#define DP_INNER_MAX (XI_TABLE_MAX + 1)
+
+struct datapath {
+	char instance[XI_INSTANCE_LEN];
+	bool pinned;	     /* false: a test run's private set */
+	int dir_fd;	     /* the instance's pin directory, locked; -1 */
+	struct xipsec *skel; /* opened; also loaded unless the pins were adopted */
+	uint32_t build;
+	int map[DP_MAP_MAX];
+	int prog[DP_PROG_MAX];
+	int btf_fd; /* describes the inner maps */
+	struct dp_inner inner[DP_INNER_MAX];
+	struct xi_ctl *ctl; /* the map's own memory */
+	struct ring_buffer *ring;
+	void (*event_fn)(void *arg, const struct xi_event *event);
+	void *event_arg;
+};
+
+/* names.c */
+const char *dp_map_name(unsigned map); /* also of the tables' outer maps */
+const char *dp_prog_name(enum dp_prog prog);
+const char *dp_table_name(unsigned table); /* XI_TABLE_MAX: the counters */
+
+/*
+ * log.c: collects what libbpf and libxdp print on this thread from begin to end,
+ * and adds it to diag as notes if err is not 0.
+ */
+void dp_log_begin(void);
+void dp_log_end(int err, struct diag *diag);
+const char *dp_log_text(void); /* so far */
+
+/* pins.c */
+#define DP_BPFFS "/sys/fs/bpf"
+int dp_bpffs_ready(struct diag *diag);
+bool dp_instance_valid(const char *instance);
+int dp_dir_open(const char *instance, bool create, int *ret_fd, struct diag *diag);
+void dp_pin_path(char *buf, size_t size, const char *instance, const char *name);
+int dp_pin(const char *instance, const char *name, int fd); /* replaces what is there */
+int dp_unpin_all(const char *instance);
+
+/* object.c */
+int dp_object_open(struct datapath *dp, struct diag *diag);
+int dp_object_load(struct datapath *dp, struct diag *diag);
+void dp_object_free(struct datapath *dp);
+int dp_ctl_map(struct datapath *dp, struct diag *diag);
+
+/* swap.c: works on a loaded set, pinned or not. */
+int dp_swap(struct datapath *dp, const struct image *image, struct diag *diag);
+
+/* counters.c: adds what the filters of one slot counted to the same ones of another. */
+void dp_counts_carry(struct datapath *dp, uint32_t from, uint32_t to);
+
+/* ring.c */
+int dp_ring_open(struct datapath *dp);
+
+/* datapath.c: a set of maps and programs of its own, not pinned, not attached. */
+int dp_open_private(struct datapath **ret, struct diag *diag);
+
+/* attach.c */
+struct dp_identity {
+	char instance[XI_INSTANCE_LEN];
+	uint32_t ctl_id; /* map id of its xi_ctl */
+};
+/* Is this program one of ours, of any instance? Reads its xi_ctl. */
+bool dp_identify(uint32_t prog_id, enum dp_prog prog, struct dp_identity *ret);
+bool dp_is_mine(const struct datapath *dp, const struct dp_identity *who);
+int dp_xdp_attach(struct datapath *dp, int ifindex, bool *ret_new, struct diag *diag);
+int dp_xdp_detach(const char *instance, int ifindex);
+
+/* attach_tc.c */
+int dp_tc_attach(struct datapath *dp, int ifindex, enum dp_prog prog, struct diag *diag);
+int dp_tc_detach(const char *instance, int ifindex, enum dp_prog prog);
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * xi_local: the addresses that `me` stands for, and the broadcast addresses of
+ * the links, which cannot be protected. Brought up to date by adding first and
+ * deleting then, so that an address that stays is never missing.
+ */
+#include <errno.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <net/if.h>
+
+#include "datapath/internal.h"
+
+struct wanted {
+	struct xi_addr_key key;
+	struct xi_local value;
+};
+
+static int wanted_compare(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct xi_addr_key));
+}
+
+static size_t broadcasts(struct ifaddrs *list, struct wanted *ret)
+{
+	size_t count = 0;
+
+	for (struct ifaddrs *i = list; i; i = i->ifa_next) {
+		struct wanted entry = {.value.kind = XI_LOCAL_BROADCAST};
+
+		if (!i->ifa_addr || i->ifa_addr->sa_family != AF_INET ||
+		    !(i->ifa_flags & IFF_BROADCAST) || !i->ifa_broadaddr)
+			continue;
+		entry.key.family = 4;
+		memcpy(entry.key.addr, &((struct sockaddr_in *)i->ifa_broadaddr)->sin_addr, 4);
+		if (ret)
+			ret[count] = entry;
+		count++;
+	}
+	return count;
+}
+
+static int delete_others(int fd, const struct wanted *wanted, size_t count)
+{
+	struct xi_addr_key *stale = NULL, *grown, key, *prev = NULL;
+	size_t stale_count = 0;
+	int err = 0;
+
+	while (!bpf_map_get_next_key(fd, prev, &key)) {
+		prev = &key;
+		if (bsearch(&key, wanted, count, sizeof(*wanted), wanted_compare))
+			continue;
+		grown = realloc(stale, (stale_count + 1) * sizeof(*stale));
+		if (!grown) {
+			err = -ENOMEM;
+			break;
+		}
+		stale = grown;
+		stale[stale_count++] = key;
+	}
+	for (size_t i = 0; i < stale_count; i++)
+		if (bpf_map_delete_elem(fd, &stale[i]) && errno != ENOENT)
+			err = -errno;
+	free(stale);
+	return err;
+}
+
+int datapath_set_local(struct datapath *dp, const struct xi_addr *addrs, size_t count)
+{
+	int fd = dp->map[DP_MAP_LOCAL], err = 0;
+	struct ifaddrs *list = NULL;
+	struct wanted *wanted;
+	size_t n = 0;
+
+	if (dp->pinned && getifaddrs(&list))
+		return -errno;
+	wanted = calloc(count + broadcasts(list, NULL) + 1, sizeof(*wanted));
+	if (!wanted) {
+		err = -ENOMEM;
+		goto out;
+	}
+	n = broadcasts(list, wanted);
+	for (size_t i = 0; i < count; i++, n++) {
+		wanted[n].value.kind = XI_LOCAL_ME;
+		wanted[n].key.family = addrs[i].family;
+		memcpy(wanted[n].key.addr, addrs[i].b, sizeof(wanted[n].key.addr));
+	}
+	/* In this order an address that is both is ours. */
+	for (size_t i = 0; i < n && !err; i++)
+		if (bpf_map_update_elem(fd, &wanted[i].key, &wanted[i].value, BPF_ANY))
+			err = -errno;
+	if (err)
+		goto out;
+	qsort(wanted, n, sizeof(*wanted), wanted_compare);
+	err = delete_others(fd, wanted, n);
+out:
+	free(wanted);
+	freeifaddrs(list);
+	return err;
+}
