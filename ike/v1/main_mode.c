@@ -111,13 +111,17 @@ int v1_main_send_id(struct v1_mm *mm)
 	err = hash_of(mm, mm->initiator, (struct wire_slice){mem + id_at, wb.len - id_at}, hash);
 	if (err)
 		return err;
-	wire_put_payload(&wb, IKE_PAYLOAD_HASH, hash, crypto_digest_len(mm->method.hash));
 	if (mm->first_contact) {
 		memcpy(spi, mm->cookie_i, WIRE_COOKIE_LEN);
 		memcpy(spi + WIRE_COOKIE_LEN, mm->cookie_r, WIRE_COOKIE_LEN);
 		wire_put_notify1(&wb, IKE_PROTO1_ISAKMP, spi, sizeof(spi), IKE_N1_INITIAL_CONTACT,
 				 NULL, 0);
 	}
+	/*
+	 * HASH last: it covers the identity but not the notify, and the last cipher block, which
+	 * the next message is chained to, must not be alterable without breaking HASH.
+	 */
+	wire_put_payload(&wb, IKE_PAYLOAD_HASH, hash, crypto_digest_len(mm->method.hash));
 	memcpy(iv, mm->iv, sizeof(iv));
 	err = v1_encrypt(mm, iv, &wb);
 	if (err)
