@@ -20,6 +20,8 @@
 #include "esp/tap.h"
 #include "esp/xsk.h"
 
+#define ETH_HEAD_MAX 22 /* with two VLAN tags */
+
 static int name_of(int ctl, int ifindex, struct ifreq *ret)
 {
 	memset(ret, 0, sizeof(*ret));
@@ -38,6 +40,9 @@ static int refresh(struct worker *worker)
 	if (ioctl(worker->ctl_fd, SIOCGIFMTU, &req))
 		return -errno;
 	worker->edges.mtu = (uint32_t)req.ifr_mtu;
+	/* A frame of an AF_XDP socket is one piece of memory: no jumbo frames yet. */
+	if (worker->edges.mtu > XSK_FRAME_MAX - ETH_HEAD_MAX)
+		worker->edges.mtu = XSK_FRAME_MAX - ETH_HEAD_MAX;
 	if (ioctl(worker->ctl_fd, SIOCGIFHWADDR, &req))
 		return -errno;
 	memcpy(worker->edges.mac, req.ifr_hwaddr.sa_data, sizeof(worker->edges.mac));

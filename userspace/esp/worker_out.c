@@ -16,10 +16,9 @@
 #include "esp/icmp.h"
 #include "util/addr.h"
 
-#define ETH_SRC	     6
-#define ETH_HEAD_MAX 22 /* with two VLAN tags */
-#define IP6_MIN_MTU  1280
-#define IP4_MIN_MTU  68
+#define ETH_SRC	    6
+#define IP6_MIN_MTU 1280
+#define IP4_MIN_MTU 68
 
 struct outgoing {
 	struct virtio_net_hdr vnet;
@@ -161,7 +160,9 @@ void worker_out(struct worker *worker, uint8_t *data, size_t len)
 	if (!sa) {
 		/* Its SA went while it was in the TAP, or has never been: both wait for one. */
 		reason = hold_add(worker->hold, &out.info, data, len, worker->now_ms);
-		worker_drop(worker, reason, out.len);
+		/* That it waits has been counted where it was marked. */
+		if (reason != XI_REASON_HELD)
+			worker_drop(worker, reason, out.len);
 		return;
 	}
 	sa = satab_sender(worker->sas, sa);

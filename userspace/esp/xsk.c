@@ -180,7 +180,7 @@ static bool xsk_tx_get(void *ctx, unsigned queue, struct wire_frame *ret)
 		return false;
 	ret->addr = q->free[--q->free_count];
 	ret->data = q->area + ret->addr;
-	ret->len = FRAME_SIZE;
+	ret->len = XSK_FRAME_MAX;
 	return true;
 }
 

@@ -11,6 +11,9 @@
 
 struct xsk_port;
 
+/* The longest frame that can be received (the kernel keeps 256 bytes of each) or sent. */
+#define XSK_FRAME_MAX 3840
+
 extern const struct wire_ops xsk_ops;
 
 /*
