@@ -53,7 +53,8 @@ static int check_dropped(uid_t uid, gid_t gid)
 		return -EPERM;
 	if (!setuid(0) || !setgid(0))
 		return -EPERM;
-	capng_get_caps_process();
+	if (capng_get_caps_process())
+		return -EPERM;
 	return capng_have_capabilities(CAPNG_SELECT_BOTH) == CAPNG_NONE ? 0 : -EPERM;
 }
 
