@@ -45,6 +45,46 @@ void daemon_notify(struct daemon *d, const char *state)
 		   d->generation);
 }
 
+/*
+ * Filters are in force long before; "ready" means that protected traffic flows
+ * too. A child that cannot start must not keep the whole service from starting.
+ */
+#define READY_LIMIT_S 5
+
+static void say_ready(struct daemon *d)
+{
+	if (d->said_ready)
+		return;
+	d->said_ready = true;
+	if (d->ready_limit)
+		event_del(d->ready_limit);
+	log_info("ready");
+	daemon_notify(d, "READY=1\n");
+}
+
+void daemon_check_ready(struct daemon *d)
+{
+	if (procs_ready(d))
+		say_ready(d);
+}
+
+static void on_ready_limit(int fd, short what, void *arg)
+{
+	log_warning("not all roles are up yet; traffic that needs them is dropped");
+	say_ready(arg);
+}
+
+static int limit_ready(struct daemon *d)
+{
+	static const struct timeval limit = {READY_LIMIT_S, 0};
+
+	d->ready_limit = event_new(d->base, -1, 0, on_ready_limit, d);
+	if (!d->ready_limit || event_add(d->ready_limit, &limit))
+		return -ENOMEM;
+	daemon_check_ready(d);
+	return 0;
+}
+
 void daemon_stop(struct daemon *d)
 {
 	d->stopping = true;
@@ -180,7 +220,7 @@ static int start(struct daemon *d, struct diag *diag)
 	if (rc)
 		return rc;
 	procs_update(d);
-	return 0;
+	return limit_ready(d);
 }
 
 static void clean_up(struct daemon *d)
@@ -205,6 +245,8 @@ static void clean_up(struct daemon *d)
 			event_free(d->signals[i]);
 	if (d->watchdog)
 		event_free(d->watchdog);
+	if (d->ready_limit)
+		event_free(d->ready_limit);
 	if (d->keys.restart)
 		event_free(d->keys.restart);
 	if (d->ike.restart)
@@ -242,7 +284,6 @@ int daemon_main(const struct daemon_opts *opts)
 		if (!diag.errors)
 			log_error("cannot start: %s", strerror(-rc));
 	} else {
-		daemon_notify(&d, "READY=1\n");
 		event_base_dispatch(d.base);
 		sd_notify(0, "STOPPING=1");
 		log_info("stopping; the filters stay in force");

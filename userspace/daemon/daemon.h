@@ -92,7 +92,8 @@ struct daemon {
 	struct gather *gathers;
 	struct event *signals[4];
 	struct event *watchdog;
-	bool stopping;
+	struct event *ready_limit; /* READY is said then at the latest */
+	bool stopping, said_ready;
 	struct ratelimit log_limit; /* lines caused by traffic */
 	uint64_t acquires_dropped;
 };
@@ -106,6 +107,8 @@ int daemon_random(void *buf, size_t len);
 void daemon_stop(struct daemon *d);
 /* Status line for the service manager. */
 void daemon_notify(struct daemon *d, const char *state);
+/* A child came up: if that was the last one missing, the daemon is ready. */
+void daemon_check_ready(struct daemon *d);
 
 /* ------------------------------------------------------------- config.c */
 
@@ -135,6 +138,8 @@ void proc_stop(struct proc *proc);
 /* All of them, in order; waits a moment for their last words. */
 void procs_stop(struct daemon *d);
 void procs_reap(struct daemon *d);
+/* All children that the policy needs are up and connected. */
+bool procs_ready(const struct daemon *d);
 
 /* ------------------------------------------------------------- ifaces.c */
 

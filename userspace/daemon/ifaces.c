@@ -81,6 +81,25 @@ static void find_defaults(struct daemon *d)
 	freeifaddrs(list);
 }
 
+/* What an earlier daemon attached: ours as well, or to be let go when others are named. */
+static void adopt(struct daemon *d)
+{
+	int found[IFACES_MAX];
+	size_t count = datapath_interfaces(d->dp, found, IFACES_MAX);
+	char name[IF_NAMESIZE];
+
+	for (size_t i = 0; i < count && i < IFACES_MAX; i++) {
+		if (!if_indextoname(found[i], name) || find_name(d, name))
+			continue;
+		if (!d->opts.iface_count) {
+			add(d, name);
+			continue;
+		}
+		log_info("%s is not named any more, its filters are taken away", name);
+		datapath_detach(d->dp, found[i]);
+	}
+}
+
 static void address_of(const struct sockaddr *name, struct xi_addr *ret)
 {
 	memset(ret, 0, sizeof(*ret));
@@ -164,6 +183,8 @@ static int attach(struct daemon *d, struct iface *iface)
 		return rc;
 	}
 	iface->attached = true;
+	/* A worker that an earlier daemon connected is gone; its TAP's number may be reused. */
+	datapath_set_worker(d->dp, iface->ifindex, 0, NULL, 0);
 	mode = datapath_xdp_mode(d->dp, iface->ifindex, NULL);
 	log_info("%s: filters attached, XDP %s", iface->name, mode ? mode : "not attached");
 	return 0;
@@ -258,6 +279,7 @@ int ifaces_init(struct daemon *d, struct diag *diag)
 				 "there is no interface '%s' yet, it is filtered when it appears",
 				 name);
 	}
+	adopt(d);
 	/* First the watch, then the first look: nothing falls between them. */
 	rc = watch(d);
 	if (rc)

@@ -120,16 +120,17 @@ static void proc_ready(struct proc *proc)
 	case ROLE_KEYS:
 		config_send_secrets(proc->daemon);
 		introduce(proc->daemon);
-		return;
+		break;
 	case ROLE_IKE:
 		introduce(proc->daemon);
 		traffic_ike_ready(proc->daemon);
 		config_send_rules(proc->daemon);
-		return;
-	case ROLE_ESP: /* waits for its WORKER message */
+		break;
+	case ROLE_ESP: /* is of use with its WORKER message */
 	case ROLE_MAX:
-		return;
+		break;
 	}
+	daemon_check_ready(proc->daemon);
 }
 
 static void log_of_child(struct proc *proc, const struct ipc_log *log)
@@ -284,6 +285,16 @@ void procs_update(struct daemon *d)
 	needed(&d->ike, negotiates);
 	for (unsigned i = 0; i < d->iface_count; i++)
 		needed(&d->ifaces[i]->esp, negotiates && d->ifaces[i]->attached);
+}
+
+bool procs_ready(const struct daemon *d)
+{
+	if (d->keys.wanted != d->keys.ready || d->ike.wanted != d->ike.ready)
+		return false;
+	for (unsigned i = 0; i < d->iface_count; i++)
+		if (d->ifaces[i]->esp.wanted && !d->ifaces[i]->worker.tap_ifindex)
+			return false;
+	return true;
 }
 
 static struct proc *find_pid(struct daemon *d, pid_t pid)

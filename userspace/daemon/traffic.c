@@ -301,6 +301,7 @@ static int worker_up(struct daemon *d, struct iface *iface, struct ipc_msg *msg)
 	iface->worker = *worker;
 	log_info("%s: ESP worker ready, %u queue%s, %s", iface->name, worker->queues,
 		 worker->queues == 1 ? "" : "s", worker->zero_copy ? "zero copy" : "copy mode");
+	daemon_check_ready(d);
 	return 0;
 }
 

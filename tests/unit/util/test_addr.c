@@ -10,8 +10,8 @@
 
 static void prefixes_print_as_they_parse(void **state)
 {
-	static const char *const texts[] = { "0.0.0.0/0", "10.2.0.0/16", "192.0.2.1", "::/0",
-					     "2001:db8::/33", "2001:db8::1" };
+	static const char *const texts[] = {"0.0.0.0/0", "10.2.0.0/16",	  "192.0.2.1",
+					    "::/0",	 "2001:db8::/33", "2001:db8::1"};
 	char buf[XI_PREFIX_STRLEN];
 	struct xi_prefix prefix;
 

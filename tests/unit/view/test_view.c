@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The keys that scripts hold on to, and text that says the same. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "compile/image.h"
+#include "sa/sad.h"
+#include "util/addr.h"
+#include "view/view.h"
+
+static const struct view_clock clock_at = {.mono_ms = 50000, .real_ms = 1700000050000};
+
+static void has_keys(const json_t *object, const char *const *keys)
+{
+	assert_non_null(object);
+	for (; *keys; keys++)
+		if (!json_object_get(object, *keys))
+			fail_msg("no key '%s'", *keys);
+}
+
+static const char *text_of(const json_t *object, const char *key)
+{
+	return json_string_value(json_object_get(object, key));
+}
+
+static char *printed(const char *what, const json_t *data)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	assert_true(view_print(out, what, data));
+	fclose(out);
+	return text;
+}
+
+static json_t *main_mode(void)
+{
+	struct ike_mm_info info = {
+		.version = 1,
+		.initiator = true,
+		.established = true,
+		.state = "ESTABLISHED",
+		.rule = "database",
+		.auth = "psk",
+		.method = {XI_CIPHER_AES256_CBC, XI_INTEG_SHA256, XI_GROUP_MODP2048},
+		.spi_i = 0x0123456789abcdef,
+		.spi_r = 0xfedcba9876543210,
+		.created_ms = 40000,
+		.rekey_at_ms = 100000,
+	};
+
+	xi_addr_parse("192.0.2.1", &info.path.local);
+	xi_addr_parse("192.0.2.2", &info.path.remote);
+	return view_mm(&info, &clock_at);
+}
+
+static json_t *quick_mode(void)
+{
+	struct sad_entry entry = {
+		.state = SA_ESTABLISHED,
+		.created_ms = 40000,
+		.params = {.id = 7,
+			   .protocol = 50,
+			   .cipher = XI_CIPHER_AES128_GCM16,
+			   .in.spi = 0xc0ffee,
+			   .out.spi = 0x12345678,
+			   .sel.proto = 6,
+			   .sel.remote_port = 5432},
+		.stats = {.in_bytes = 100, .out_packets = 3, .in_replay = 1},
+	};
+
+	xi_addr_parse("192.0.2.1", &entry.params.local);
+	xi_addr_parse("192.0.2.2", &entry.params.remote);
+	xi_prefix_parse("192.0.2.1", &entry.params.sel.local);
+	xi_prefix_parse("192.0.2.2", &entry.params.sel.remote);
+	return view_qm(&entry, "afxdp", "database", 350000, &clock_at);
+}
+
+static void main_modes_have_the_promised_keys(void **state)
+{
+	static const char *const keys[] = {
+		"peer",		 "local",   "state",	 "version", "role",
+		"auth",		 "cipher",  "integrity", "group",   "initiator_spi",
+		"responder_spi", "created", "rekey_at",	 NULL};
+	json_t *mm = main_mode();
+
+	has_keys(mm, keys);
+	assert_string_equal(text_of(mm, "state"), "established");
+	assert_string_equal(text_of(mm, "peer"), "192.0.2.2");
+	assert_string_equal(text_of(mm, "initiator_spi"), "0x0123456789abcdef");
+	/* Ten seconds ago, in fifty seconds. */
+	assert_int_equal(json_integer_value(json_object_get(mm, "created")), 1700000040);
+	assert_int_equal(json_integer_value(json_object_get(mm, "rekey_at")), 1700000100);
+	json_decref(mm);
+}
+
+static void quick_modes_have_the_promised_keys(void **state)
+{
+	static const char *const keys[] = {"peer",	  "local",	  "protocol",	"mode",
+					   "spi_in",	  "spi_out",	  "cipher",	"integrity",
+					   "selectors",	  "bytes_in",	  "packets_in", "bytes_out",
+					   "packets_out", "replay_drops", "backend",	"created",
+					   "rekey_at",	  "idle_at",	  NULL};
+	json_t *qm = quick_mode();
+
+	has_keys(qm, keys);
+	assert_string_equal(text_of(qm, "spi_in"), "0x00c0ffee");
+	assert_string_equal(text_of(qm, "mode"), "transport");
+	assert_true(json_is_null(json_object_get(qm, "rekey_at")));
+	assert_int_equal(json_integer_value(json_object_get(qm, "bytes_in")), 100);
+	assert_int_equal(json_integer_value(json_object_get(qm, "replay_drops")), 1);
+	json_decref(qm);
+}
+
+static void filters_look_as_compile_prints_them(void **state)
+{
+	static const char *const keys[] = {
+		"id",	      "rule",	"direction", "remote",	"local", "proto", "remote_port",
+		"local_port", "action", "band",	     "packets", "bytes", NULL};
+	static const struct xi_count count = {5, 300};
+	struct filter filter = {.id = 7,
+				.rule_name = "web",
+				.dir = XI_DIR_IN,
+				.band = XI_BAND_RULES,
+				.action = XI_ACT_PERMIT,
+				.family = 4,
+				.local_is_me = true,
+				.proto_given = true,
+				.proto = 6,
+				.remote_port_hi = 65535,
+				.local_port_lo = 443,
+				.local_port_hi = 443,
+				.icmp_type = -1,
+				.icmp_code = -1};
+	json_t *view;
+
+	filter.remote.addr.family = 4;
+	view = view_filter(&filter, &count);
+	has_keys(view, keys);
+	assert_string_equal(text_of(view, "remote"), "0.0.0.0/0");
+	assert_string_equal(text_of(view, "local"), "me");
+	assert_string_equal(text_of(view, "remote_port"), "any");
+	assert_string_equal(text_of(view, "local_port"), "443");
+	assert_string_equal(text_of(view, "action"), "permit");
+	assert_int_equal(json_integer_value(json_object_get(view, "packets")), 5);
+	json_decref(view);
+}
+
+static void stats_add_up_bpf_and_workers_by_reason(void **state)
+{
+	struct xi_reason_counts reasons = {.BLOCKED = {3, 180}, .TOO_BIG = {1, 10}};
+	struct xi_count worker[XI_REASON_MAX] = {[XI_REASON_TOO_BIG] = {2, 20}};
+	struct xi_totals totals = {.in_block = {3, 180}};
+	struct ike_counters ike = {.mm_established = 4};
+	const struct view_stats stats = {&reasons, worker, &totals, &ike, 0};
+	json_t *view = view_stats(&stats), *list = json_object_get(view, "reasons"), *entry;
+	char *text;
+
+	entry = json_object_get(list, "blocked");
+	assert_int_equal(json_integer_value(json_object_get(entry, "packets")), 3);
+	entry = json_object_get(list, "too-big");
+	assert_int_equal(json_integer_value(json_object_get(entry, "packets")), 3);
+	assert_int_equal(json_integer_value(json_object_get(entry, "bytes")), 30);
+	assert_int_equal(json_object_size(list), XI_REASON_MAX - 1);
+	text = printed("stats", view);
+	assert_non_null(strstr(text, "blocked"));
+	/* What did not occur is not listed for people. */
+	assert_null(strstr(text, "esp-replay"));
+	free(text);
+	json_decref(view);
+}
+
+static void peers_sum_up_their_sas(void **state)
+{
+	json_t *mm = json_pack("[o]", main_mode()),
+	       *qm = json_pack("[o,o]", quick_mode(), quick_mode());
+	json_t *peers = view_peers(mm, qm), *peer = json_array_get(peers, 0);
+
+	assert_int_equal(json_array_size(peers), 1);
+	assert_string_equal(text_of(peer, "peer"), "192.0.2.2");
+	assert_int_equal(json_integer_value(json_object_get(peer, "main_modes")), 1);
+	assert_int_equal(json_integer_value(json_object_get(peer, "quick_modes")), 2);
+	assert_int_equal(json_integer_value(json_object_get(peer, "bytes_in")), 200);
+	assert_true(json_is_true(json_object_get(peer, "up")));
+	json_decref(peers);
+	json_decref(mm);
+	json_decref(qm);
+}
+
+static void text_tables_line_up_and_end_without_blanks(void **state)
+{
+	json_t *list = json_pack("[o]", main_mode());
+	char *text = printed("mm", list), *line, *rest = text;
+	size_t column = 0;
+
+	while ((line = strsep(&rest, "\n"))) {
+		if (!*line)
+			continue;
+		assert_true(line[strlen(line) - 1] != ' ');
+		if (!column)
+			column = strstr(line, "state") - line;
+		else
+			assert_memory_equal(line + column, "established", 11);
+	}
+	assert_true(column > 0);
+	free(text);
+	json_decref(list);
+}
+
+static void lists_go_out_as_one_object_a_line(void **state)
+{
+	json_t *list = json_pack("[{s:i},{s:i}]", "a", 1, "a", 2);
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	view_print_json(out, list);
+	fclose(out);
+	assert_string_equal(text, "{\"a\":1}\n{\"a\":2}\n");
+	free(text);
+	json_decref(list);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(main_modes_have_the_promised_keys),
+		cmocka_unit_test(quick_modes_have_the_promised_keys),
+		cmocka_unit_test(filters_look_as_compile_prints_them),
+		cmocka_unit_test(stats_add_up_bpf_and_workers_by_reason),
+		cmocka_unit_test(peers_sum_up_their_sas),
+		cmocka_unit_test(text_tables_line_up_and_end_without_blanks),
+		cmocka_unit_test(lists_go_out_as_one_object_a_line),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
