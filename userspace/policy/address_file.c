@@ -4,6 +4,7 @@
  * published block lists write them). A list may have hundreds of thousands of
  * lines, so a line costs no allocation.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,10 +33,8 @@ static void refuse(struct reader *reader, unsigned col, const struct complaint *
 {
 	struct diag_loc loc = {reader->path, reader->line, col};
 
-	reader->load->errors++;
 	if (reader->errors++ < FILE_ERRORS_MAX)
-		diag_add(reader->load->diag, DIAG_ERROR, &loc, *why->hint ? why->hint : NULL, "%s",
-			 why->text);
+		load_error_at(reader->load, &loc, *why->hint ? why->hint : NULL, "%s", why->text);
 }
 
 static bool keep(struct reader *reader, const struct xi_prefix *prefix)
@@ -119,16 +118,20 @@ void load_address_file(struct loader *load, const struct node *node, struct pol_
 	char *path = textfile_resolve(load->policy->file, side->file), *text = NULL;
 	struct complaint why;
 	size_t len;
+	int err;
 
 	if (!path) {
 		load->no_memory = true;
 		return;
 	}
 	reader.path = path;
-	if (textfile_read(path, FILE_BYTES_MAX, TEXTFILE_REGULAR, &text, &len, &why)) {
+	err = textfile_read(path, FILE_BYTES_MAX, TEXTFILE_REGULAR, &text, &len, &why);
+	if (err == -ENOMEM)
+		load->no_memory = true;
+	else if (err)
 		load_error(load, node, NULL, "%s %s", path, why.text);
+	if (err)
 		goto out;
-	}
 	read_lines(&reader, text, len);
 	if (reader.errors > FILE_ERRORS_MAX)
 		load_error(load, node, NULL, "%u errors in %s, the first %d are shown",

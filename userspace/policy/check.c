@@ -46,9 +46,9 @@ static void check_stranded(struct loader *load, const struct pol_filter *filter,
 	unsigned stranded = literal & ~reach;
 
 	if (stranded)
-		diag_add(load->diag, DIAG_WARNING, &filter->loc, NULL,
-			 "the %s addresses of %s match nothing: %s has none of that family",
-			 family_name(stranded), key, other);
+		load_warning_at(load, &filter->loc, NULL,
+				"the %s addresses of %s match nothing: %s has none of that family",
+				family_name(stranded), key, other);
 }
 
 static bool side_is_me(const struct pol_side *side)
@@ -65,23 +65,22 @@ static void check_filter(struct loader *load, const struct pol_filter *filter)
 	if (!src.all || !dst.all)
 		return;
 	if (!both) {
-		load->errors++;
-		diag_add(load->diag, DIAG_ERROR, &filter->loc, NULL,
-			 "src is %s and dst is %s: no packet has both", family_name(src.all),
-			 family_name(dst.all));
+		load_error_at(load, &filter->loc, NULL,
+			      "src is %s and dst is %s: no packet has both", family_name(src.all),
+			      family_name(dst.all));
 		return;
 	}
 	check_stranded(load, filter, "src", src.literal, "dst", dst.all);
 	check_stranded(load, filter, "dst", dst.literal, "src", src.all);
 	if (filter->proto_given && filter->proto == 1 && both == FAMILY_6)
-		diag_add(load->diag, DIAG_WARNING, &filter->loc, "did you mean icmpv6?",
-			 "icmp does not run over IPv6");
+		load_warning_at(load, &filter->loc, "did you mean icmpv6?",
+				"icmp does not run over IPv6");
 	if (filter->proto_given && filter->proto == 58 && both == FAMILY_4)
-		diag_add(load->diag, DIAG_WARNING, &filter->loc, "did you mean icmp?",
-			 "icmpv6 does not run over IPv4");
+		load_warning_at(load, &filter->loc, "did you mean icmp?",
+				"icmpv6 does not run over IPv4");
 	if (side_is_me(&filter->src) && side_is_me(&filter->dst))
-		diag_add(load->diag, DIAG_WARNING, &filter->loc, NULL,
-			 "from me to me: no packet on an interface matches");
+		load_warning_at(load, &filter->loc, NULL,
+				"from me to me: no packet on an interface matches");
 }
 
 static int by_name_then_place(const void *a, const void *b)
@@ -105,10 +104,9 @@ static void check_rule_names(struct loader *load)
 	for (size_t i = 1; i < policy->rule_count; i++) {
 		if (strcmp(rules[i - 1]->name, rules[i]->name))
 			continue;
-		load->errors++;
-		diag_add(load->diag, DIAG_ERROR, &rules[i]->loc, NULL,
-			 "the rule name '%s' is already used on line %u", rules[i]->name,
-			 rules[i - 1]->loc.line);
+		load_error_at(load, &rules[i]->loc, NULL,
+			      "the rule name '%s' is already used on line %u", rules[i]->name,
+			      rules[i - 1]->loc.line);
 	}
 	free(rules);
 }
@@ -127,18 +125,20 @@ static void check_usage(struct loader *load)
 
 		lists[rule->filter_list] = actions[rule->action] = true;
 		if (!list->count)
-			diag_add(load->diag, DIAG_WARNING, &rule->loc, NULL,
-				 "the rule '%s' matches nothing: filter list '%s' is empty",
-				 rule->name, list->name);
+			load_warning_at(load, &rule->loc, NULL,
+					"the rule '%s' matches nothing: filter list '%s' is empty",
+					rule->name, list->name);
 	}
 	for (size_t i = 0; i < policy->list_count; i++)
 		if (!lists[i])
-			diag_add(load->diag, DIAG_WARNING, &policy->filter_lists[i].loc, NULL,
-				 "no rule uses the filter list '%s'", policy->filter_lists[i].name);
+			load_warning_at(load, &policy->filter_lists[i].loc, NULL,
+					"no rule uses the filter list '%s'",
+					policy->filter_lists[i].name);
 	for (size_t i = 2; i < policy->action_count; i++)
 		if (!actions[i])
-			diag_add(load->diag, DIAG_WARNING, &policy->actions[i].loc, NULL,
-				 "no rule uses the filter action '%s'", policy->actions[i].name);
+			load_warning_at(load, &policy->actions[i].loc, NULL,
+					"no rule uses the filter action '%s'",
+					policy->actions[i].name);
 out:
 	free(lists);
 	free(actions);
@@ -155,16 +155,16 @@ void check_policy(struct loader *load)
 	check_rule_names(load);
 	check_usage(load);
 	if (!policy->rule_count)
-		diag_add(load->diag, DIAG_WARNING, &file, NULL,
-			 "the policy has no rules: it lets everything pass");
+		load_warning_at(load, &file, NULL,
+				"the policy has no rules: it lets everything pass");
 	/* Whoever sends from port 88 is then let in, whatever a block filter says. */
 	if (policy->exemptions == 0 || policy->exemptions == 2)
-		diag_add(load->diag, DIAG_WARNING, &file, "use 3, or permit the servers by a rule",
-			 "exemptions: %d lets Kerberos pass every filter, from anywhere",
-			 policy->exemptions);
+		load_warning_at(load, &file, "use 3, or permit the servers by a rule",
+				"exemptions: %d lets Kerberos pass every filter, from anywhere",
+				policy->exemptions);
 	/* Each quick mode then has its own main mode; Windows greys the number out. */
 	if (policy->mm_master_pfs && policy->mm_quick_modes > 1)
-		diag_add(load->diag, DIAG_WARNING, &file, NULL,
-			 "quick-modes: %u has no effect, master-pfs allows one",
-			 policy->mm_quick_modes);
+		load_warning_at(load, &file, NULL,
+				"quick-modes: %u has no effect, master-pfs allows one",
+				policy->mm_quick_modes);
 }

@@ -16,44 +16,64 @@ struct diag_loc load_loc(const struct loader *load, const struct node *node)
 	return (struct diag_loc){load->policy->file, node->line, node->col};
 }
 
-static void report(struct loader *load, const struct node *node, enum diag_severity severity,
+/* A wall of messages helps nobody: past a limit they are counted, not shown. */
+static void report(struct loader *load, const struct diag_loc *loc, enum diag_severity severity,
 		   const char *hint, const char *fmt, va_list ap)
 	__attribute__((format(printf, 5, 0)));
 
-static void report(struct loader *load, const struct node *node, enum diag_severity severity,
+static void report(struct loader *load, const struct diag_loc *loc, enum diag_severity severity,
 		   const char *hint, const char *fmt, va_list ap)
 {
-	struct diag_loc loc = load_loc(load, node);
+	bool error = severity == DIAG_ERROR;
+	size_t *count = error ? &load->errors : &load->warnings;
+	size_t max = error ? LOAD_ERRORS_MAX : LOAD_WARNINGS_MAX;
 	char text[300];
 
+	if (++*count > max) {
+		if (*count == max + 1)
+			diag_add(load->diag, severity, NULL, NULL,
+				 "more than %zu %s, the rest is not shown", max,
+				 error ? "errors" : "warnings");
+		return;
+	}
 	vsnprintf(text, sizeof(text), fmt, ap);
-	diag_add(load->diag, severity, &loc, hint, "%s", text);
+	diag_add(load->diag, severity, loc, hint, "%s", text);
 }
+
+#define REPORT(load, loc, severity, hint, fmt)                                                     \
+	do {                                                                                       \
+		va_list ap;                                                                        \
+		va_start(ap, fmt);                                                                 \
+		report(load, loc, severity, hint, fmt, ap);                                        \
+		va_end(ap);                                                                        \
+	} while (0)
 
 void load_error(struct loader *load, const struct node *node, const char *hint, const char *fmt,
 		...)
 {
-	va_list ap;
+	struct diag_loc loc = load_loc(load, node);
 
-	if (load->errors++ >= LOAD_ERRORS_MAX) {
-		if (load->errors == LOAD_ERRORS_MAX + 1)
-			diag_add(load->diag, DIAG_ERROR, NULL, NULL,
-				 "more than %d errors, the rest is not shown", LOAD_ERRORS_MAX);
-		return;
-	}
-	va_start(ap, fmt);
-	report(load, node, DIAG_ERROR, hint, fmt, ap);
-	va_end(ap);
+	REPORT(load, &loc, DIAG_ERROR, hint, fmt);
 }
 
 void load_warning(struct loader *load, const struct node *node, const char *hint, const char *fmt,
 		  ...)
 {
-	va_list ap;
+	struct diag_loc loc = load_loc(load, node);
 
-	va_start(ap, fmt);
-	report(load, node, DIAG_WARNING, hint, fmt, ap);
-	va_end(ap);
+	REPORT(load, &loc, DIAG_WARNING, hint, fmt);
+}
+
+void load_error_at(struct loader *load, const struct diag_loc *loc, const char *hint,
+		   const char *fmt, ...)
+{
+	REPORT(load, loc, DIAG_ERROR, hint, fmt);
+}
+
+void load_warning_at(struct loader *load, const struct diag_loc *loc, const char *hint,
+		     const char *fmt, ...)
+{
+	REPORT(load, loc, DIAG_WARNING, hint, fmt);
 }
 
 bool load_result(struct loader *load, const struct node *node, int err, const struct complaint *why)

@@ -17,7 +17,8 @@
 #include "policy/scalar.h"
 #include "policy/yaml_doc.h"
 
-#define LOAD_ERRORS_MAX 40
+#define LOAD_ERRORS_MAX	  40
+#define LOAD_WARNINGS_MAX 100
 
 /* Names of one kind, sorted for lookup: lists, actions and rules can be many. */
 struct name_entry {
@@ -34,7 +35,7 @@ struct name_index {
 struct loader {
 	struct policy *policy;
 	struct diag *diag;
-	size_t errors; /* ours, whatever was in diag before */
+	size_t errors, warnings; /* ours, whatever was in diag before */
 	bool no_memory;
 	struct name_index lists, actions;
 	const struct node *rules; /* read last: they refer to the others */
@@ -75,6 +76,11 @@ void load_error(struct loader *load, const struct node *node, const char *hint, 
 		...) __attribute__((format(printf, 4, 5)));
 void load_warning(struct loader *load, const struct node *node, const char *hint, const char *fmt,
 		  ...) __attribute__((format(printf, 4, 5)));
+/* The same for things whose node is gone. */
+void load_error_at(struct loader *load, const struct diag_loc *loc, const char *hint,
+		   const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+void load_warning_at(struct loader *load, const struct diag_loc *loc, const char *hint,
+		     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 /* Takes what a scalar parser returned: 0, -EINVAL with a complaint, -ENOMEM. True on 0. */
 bool load_result(struct loader *load, const struct node *node, int err,
 		 const struct complaint *why);

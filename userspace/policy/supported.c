@@ -26,6 +26,7 @@ static void missing_settings(const struct policy *policy, struct diag *diag)
 			 "default-response has no effect in this version: only rules answer");
 }
 
+/* The first of a side stands for all of them. */
 static void missing_addresses(const struct pol_filter *filter, const struct pol_side *side,
 			      struct diag *diag)
 {
@@ -42,7 +43,7 @@ static void missing_addresses(const struct pol_filter *filter, const struct pol_
 			diag_add(diag, DIAG_ERROR, &filter->loc, "write its addresses",
 				 "the host name '%.100s' cannot be used in this version",
 				 addr->text);
-			continue;
+			return;
 		case POL_ADDR_DNS:
 		case POL_ADDR_WINS:
 		case POL_ADDR_DHCP:
@@ -50,7 +51,7 @@ static void missing_addresses(const struct pol_filter *filter, const struct pol_
 			diag_add(diag, DIAG_ERROR, &filter->loc, "write their addresses",
 				 "the server set '%s' cannot be used in this version",
 				 address_keyword(addr->kind));
-			continue;
+			return;
 		}
 	}
 }
