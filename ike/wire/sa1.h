@@ -37,6 +37,12 @@ int wire_attr_next(struct wire_slice *attrs, struct wire_attr *ret, struct wire_
  */
 int wire_attr_number(const struct wire_attr *attr, uint32_t *ret);
 
+/*
+ * The proposals (2) and transforms (3) inside an SA payload of either version, in order, as the
+ * payload types they are in version 1. Stops at the first fault. Returns how many, at most cap.
+ */
+unsigned wire_sa_outline(unsigned major, struct wire_slice body, uint8_t *ret, unsigned cap);
+
 struct wire_proposal {
 	uint8_t number;	  /* equal numbers are AND, different ones OR */
 	uint8_t protocol; /* enum ike_protocol1 */

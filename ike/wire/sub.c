@@ -177,3 +177,23 @@ int wire_sa2_check(struct wire_slice body, struct wire_error *err)
 {
 	return proposals_check(body, TRANSFORM2_LEN, true, err);
 }
+
+unsigned wire_sa_outline(unsigned major, struct wire_slice body, uint8_t *ret, unsigned cap)
+{
+	size_t skip = major == 1 ? 8 : 0, header = major == 1 ? TRANSFORM1_LEN : TRANSFORM2_LEN;
+	struct wire_slice transforms, whole;
+	struct wire_proposal proposal;
+	unsigned count = 0;
+
+	if (body.len < skip)
+		return 0;
+	body.p += skip;
+	body.len -= skip;
+	while (count < cap && wire_proposal_next(&body, &proposal, &transforms, NULL) > 0) {
+		ret[count++] = IKE_PAYLOAD_PROPOSAL;
+		while (count < cap &&
+		       wire_sub_next(&transforms, IKE_PAYLOAD_TRANSFORM, header, &whole, NULL) > 0)
+			ret[count++] = IKE_PAYLOAD_TRANSFORM;
+	}
+	return count;
+}
