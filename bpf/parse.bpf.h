@@ -166,8 +166,11 @@ static __always_inline enum xi_parse_result xi_parse_ipv4(struct xi_cursor *cur,
 	header = (ip->version_ihl & 0xf) * 4;
 	total = bpf_ntohs(ip->tot_len);
 	/* A super-packet above 64 KiB cannot state its length and has none. */
-	if (!total && cur->left > 0xffff)
+	if (!total) {
+		if (cur->left <= 0xffff)
+			return XI_PARSE_BAD;
 		total = cur->left;
+	}
 	if (ip->version_ihl >> 4 != 4 || header < sizeof(*ip) || header > total ||
 	    total > cur->left)
 		return XI_PARSE_BAD;
