@@ -28,7 +28,8 @@ static int fill_terms(const struct policy *policy, uint32_t index,
 	ret->mode = rule->tunnel_given ? XI_MODE_TUNNEL : XI_MODE_TRANSPORT;
 	ret->pfs = action->pfs;
 	ret->mm_lifetime_s = policy->mm_lifetime_s;
-	ret->qm_per_mm = policy->mm_quick_modes;
+	/* Master PFS is a fresh main mode for every quick mode. */
+	ret->qm_per_mm = policy->mm_master_pfs ? 1 : policy->mm_quick_modes;
 	for (size_t i = 0; i < policy->mm_count && ret->mm_count < IKE_METHODS_MAX; i++) {
 		const struct pol_mm_method *method = &policy->mm_methods[i];
 

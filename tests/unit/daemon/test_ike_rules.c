@@ -133,6 +133,21 @@ static void a_rule_becomes_its_terms_and_its_selector(void **state)
 	assert_int_equal(rule->qm_per_mm, 7);
 }
 
+static void master_pfs_is_one_quick_mode_a_main_mode(void **state)
+{
+	assert_int_equal(build("policy: test\n"
+			       "main-mode: {quick-modes: 7, master-pfs: true}\n"
+			       "filter-actions:\n"
+			       "  require: {negotiate: {methods: [{esp: aes128gcm16}]}}\n"
+			       "filter-lists: {db: [{src: me, dst: 10.2.0.0/16}]}\n"
+			       "rules:\n"
+			       "  - {name: database, filter-list: db, action: require,\n"
+			       "     auth: [{psk-file: a.psk}]}\n"),
+			 0);
+	assert_int_equal(w.count, 1);
+	assert_int_equal(w.rules[0].qm_per_mm, 1);
+}
+
 static void methods_keep_their_order_and_ah_is_left_out(void **state)
 {
 	const struct ike_rule *rule;
@@ -210,6 +225,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_rule_becomes_its_terms_and_its_selector),
+		TEST(master_pfs_is_one_quick_mode_a_main_mode),
 		TEST(methods_keep_their_order_and_ah_is_left_out),
 		TEST(the_more_specific_rule_comes_first),
 		TEST(rules_that_do_not_negotiate_are_none_of_ikes_business),
