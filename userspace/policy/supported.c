@@ -78,10 +78,6 @@ static void missing_in_action(const struct pol_action *action, struct diag *diag
 		diag_add(diag, DIAG_ERROR, &action->loc, "add an ESP method",
 			 "AH is not available in this version and '%s' offers nothing else",
 			 action->name);
-	if (action->inbound_passthrough)
-		diag_add(
-			diag, DIAG_WARNING, &action->loc, NULL,
-			"inbound-passthrough has no effect in this version: clear text is refused");
 	if (action->fallback_to_clear)
 		diag_add(diag, DIAG_WARNING, &action->loc, NULL,
 			 "fallback-to-clear has no effect in this version: nothing is sent in "
@@ -108,6 +104,10 @@ static void missing_auth(const struct pol_rule *rule, struct diag *diag)
 	if (!usable)
 		diag_add(diag, DIAG_ERROR, &rule->loc, "add {psk-file: FILE}",
 			 "rule '%s': only preshared keys can authenticate in this version",
+			 rule->name);
+	if (usable > 1)
+		diag_add(diag, DIAG_WARNING, &rule->loc, NULL,
+			 "rule '%s': only its first preshared key is used in this version",
 			 rule->name);
 }
 
