@@ -179,6 +179,7 @@ int ipc_check(enum ipc_type type, const void *data)
 	case IPC_SKEYID_IS:
 	case IPC_RULES_BEGIN:
 	case IPC_RULES_END:
+	case IPC_SA_UP:
 	case IPC_SA_GONE:
 	case IPC_SA_REKEY:
 	case IPC_MM_QUERY:

@@ -73,11 +73,14 @@ static void gone(void *ctx, uint32_t spi_in)
 
 static void note(void *ctx, const struct sad_entry *entry, const char *ended)
 {
+	struct ipc_u32 spi_in = {entry->params.in.spi};
 	const struct xi_sa_params *sa = &entry->params;
 	char peer[XI_ADDR_STRLEN], spis[32];
 	const char *rule = config_rule_name(ctx, sa->rule);
 	struct log_about about = {.peer = peer, .sa = spis, .rule = rule, .reason = ended};
 
+	if (!ended)
+		ipc_send(((struct daemon *)ctx)->ike.ipc, IPC_SA_UP, 0, &spi_in, NULL, 0);
 	xi_addr_text(&sa->remote, peer);
 	snprintf(spis, sizeof(spis), "%08x/%08x", sa->in.spi, sa->out.spi);
 	if (!ended)

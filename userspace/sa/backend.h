@@ -5,9 +5,10 @@
  * nothing else creates or destroys an SA.
  *
  * install may finish later (the worker is another process): the backend then
- * calls installed() of the sad. Order on install: backend, then the inbound map
- * entry, then the outbound one, so that no packet meets a half-made SA; on
- * removal the other way round.
+ * calls sad_installed(). Order on install: the inbound map entry, the backend,
+ * the outbound map entry. Inbound is first because the backend sends what it
+ * held as soon as it has the SA, and the answer may be faster than we are. On
+ * removal: outbound entry, inbound entry, backend.
  */
 #ifndef SA_BACKEND_H
 #define SA_BACKEND_H

@@ -2,9 +2,9 @@
 /*
  * The SAD: install, replace, remove; see sad.h. Lifetimes are in sad_time.c.
  *
- * Order (sa/backend.h): the backend first, then the inbound map entry, then the
- * outbound one; on removal the other way round. A step that fails undoes those
- * before it, so an SA exists whole or not at all.
+ * Order (sa/backend.h): the inbound map entry, the backend, the outbound map
+ * entry. A step that fails undoes those before it, so that an SA exists whole or
+ * not at all.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -232,15 +232,12 @@ static void hand_back(struct sad *sad, const struct sad_node *from)
 
 void sad_remove_node(struct sad *sad, struct sad_node *node, bool tell_ike, const char *why)
 {
-	bool outbound = carries_outbound(node), installed = node->entry.state != SA_INSTALLING;
-
-	if (outbound) {
+	if (carries_outbound(node)) {
 		/* First the successor, so that there is no moment without an entry. */
 		hand_back(sad, node);
 		sad->ops->out_del(sad->ctx, &node->entry.params);
 	}
-	if (installed)
-		sad->ops->in_del(sad->ctx, &node->entry.params);
+	sad->ops->in_del(sad->ctx, &node->entry.params);
 	sad->backend->remove(sad->backend_ctx, &node->entry.params);
 	unlink_node(sad, node);
 	if (tell_ike)
@@ -257,20 +254,15 @@ static void zero_keys(struct xi_sa_params *sa)
 	explicit_bzero(sa->out.integ_key, sizeof(sa->out.integ_key));
 }
 
-/* The backend carries it: let traffic in, then out. */
-static int open_the_way(struct sad *sad, struct sad_node *node)
+/* The backend carries it: give it the outbound traffic. */
+static int take_outbound(struct sad *sad, struct sad_node *node)
 {
 	struct sad_node *older = line_current(sad, node);
 	int rc;
 
-	rc = sad->ops->in_add(sad->ctx, &node->entry.params);
+	rc = sad->ops->out_add(sad->ctx, &node->entry.params);
 	if (rc)
 		return rc;
-	rc = sad->ops->out_add(sad->ctx, &node->entry.params);
-	if (rc) {
-		sad->ops->in_del(sad->ctx, &node->entry.params);
-		return rc;
-	}
 	if (older && carries_outbound(older)) {
 		older->entry.state = SA_OLD;
 		older->entry.replaced_by = node->entry.params.id;
@@ -278,6 +270,30 @@ static int open_the_way(struct sad *sad, struct sad_node *node)
 	node->entry.state = SA_ESTABLISHED;
 	sad->ops->note(sad->ctx, &node->entry, NULL);
 	return 0;
+}
+
+/* Inbound entry, backend and, if it is done at once, the outbound entry. */
+static int put_in_place(struct sad *sad, struct sad_node *node, const struct xi_sa_params *keys)
+{
+	int rc;
+
+	rc = sad->ops->in_add(sad->ctx, &node->entry.params);
+	if (rc)
+		return rc;
+	rc = sad->backend->install(sad->backend_ctx, keys);
+	if (rc == -EINPROGRESS)
+		return 0;
+	if (rc)
+		goto out_inbound;
+	rc = take_outbound(sad, node);
+	if (rc)
+		goto out_backend;
+	return 0;
+out_backend:
+	sad->backend->remove(sad->backend_ctx, &node->entry.params);
+out_inbound:
+	sad->ops->in_del(sad->ctx, &node->entry.params);
+	return rc;
 }
 
 int sad_install(struct sad *sad, struct xi_sa_params *sa)
@@ -308,16 +324,7 @@ int sad_install(struct sad *sad, struct xi_sa_params *sa)
 	zero_keys(&node->entry.params);
 	sad_set_lifetimes(sad, node);
 	link_node(sad, node);
-	rc = sad->backend->install(sad->backend_ctx, sa);
-	if (rc == -EINPROGRESS) {
-		rc = 0;
-		goto out;
-	}
-	if (!rc) {
-		rc = open_the_way(sad, node);
-		if (rc)
-			sad->backend->remove(sad->backend_ctx, &node->entry.params);
-	}
+	rc = put_in_place(sad, node, sa);
 	if (rc) {
 		unlink_node(sad, node);
 		free(node);
@@ -335,7 +342,7 @@ void sad_installed(struct sad *sad, uint32_t id, int status)
 	if (!node || node->entry.state != SA_INSTALLING)
 		return;
 	if (!status)
-		status = open_the_way(sad, node);
+		status = take_outbound(sad, node);
 	if (status)
 		sad_remove_node(sad, node, true, "it could not be installed");
 }
