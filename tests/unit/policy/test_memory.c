@@ -29,7 +29,7 @@ __attribute__((weak)) void *__interceptor_realloc(void *ptr, size_t len);
 __attribute__((weak)) void __interceptor_free(void *ptr);
 
 /* Called before the sanitizers are ready. */
-#define PLAIN __attribute__((no_sanitize_address, no_sanitize_undefined))
+#define PLAIN __attribute__((no_sanitize("address", "undefined")))
 
 static bool armed;
 static size_t calls, fail_at;
