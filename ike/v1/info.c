@@ -135,6 +135,20 @@ void v1_info_delete_mm(struct v1_mm *mm)
 
 /* --------------------------------------------------------------- receiving */
 
+/*
+ * The peer should name its inbound SPI, which is our outbound one; some name the other. Only
+ * pairs with this very peer are looked at.
+ */
+static struct v1_child *child_named(struct v1_mm *mm, uint32_t spi)
+{
+	struct v1_child *child = v1_child_by_out(mm->engine, &mm->path.remote, spi);
+
+	if (child)
+		return child;
+	child = v1_child_by_in(mm->engine, spi);
+	return child && xi_addr_equal(&child->path.remote, &mm->path.remote) ? child : NULL;
+}
+
 static void take_delete(struct v1_mm *mm, const struct wire_payload *payload)
 {
 	struct ike_engine *engine = mm->engine;
@@ -148,9 +162,7 @@ static void take_delete(struct v1_mm *mm, const struct wire_payload *payload)
 		struct wire_slice spi = wire_delete_spi(&del, i);
 
 		if (del.protocol == IKE_PROTO1_ESP && spi.len == 4) {
-			/* The peer names its inbound SPI, which is our outbound one. */
-			struct v1_child *child = v1_child_by_out(engine, &mm->path.remote,
-								 wire_get32(spi.p));
+			struct v1_child *child = child_named(mm, wire_get32(spi.p));
 
 			engine->counters.deletes_in += child != NULL;
 			if (child)

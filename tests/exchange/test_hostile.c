@@ -262,16 +262,24 @@ static void a_delete_needs_a_valid_hash(void **state)
 	sim_free(sim);
 }
 
+/* Bob has a pair with somebody else, whose SPIs alice has found out. */
 static void one_may_delete_only_what_is_one_s_own(void **state)
 {
 	struct sim *sim = sim_up();
-	uint8_t spi[4], cookies[16] = {1, 2, 3};
+	struct v1_child *child = LIST_FIRST(&sim->host[BOB].engine->v1.children);
+	uint8_t in[4], out[4], cookies[16] = {1, 2, 3};
 
-	spi_of(sim->host[BOB].sa[0].in.spi, spi); /* bob's inbound SPI is not alice's to delete */
-	forge_info(sim, ALICE, true, true, IKE_PAYLOAD_DELETE, IKE_PROTO1_ESP, spi, 4, 0);
+	spi_of(child->spi_in, in);
+	spi_of(child->spi_out, out);
+	child->path.remote.b[3] = 77;
+	forge_info(sim, ALICE, true, true, IKE_PAYLOAD_DELETE, IKE_PROTO1_ESP, in, 4, 0);
+	forge_info(sim, ALICE, true, true, IKE_PAYLOAD_DELETE, IKE_PROTO1_ESP, out, 4, 0);
 	forge_info(sim, ALICE, true, true, IKE_PAYLOAD_DELETE, IKE_PROTO1_ISAKMP, cookies, 16, 0);
 	assert_int_equal(sim->host[BOB].sa_count, 1);
 	assert_int_equal(sim_established(sim, BOB), 1);
+	child->path.remote.b[3] = 1; /* hers after all: now it works */
+	forge_info(sim, ALICE, true, true, IKE_PAYLOAD_DELETE, IKE_PROTO1_ESP, out, 4, 0);
+	assert_int_equal(sim->host[BOB].sa_count, 0);
 	sim_free(sim);
 }
 
