@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * The classifier alone, for tests and benchmarks: the packet's data is a struct
- * xi_pkt, the answer is left in the map xi_answer.
+ * The classifier alone, for tests and benchmarks: classifies the first `count`
+ * packets of xi_trace and leaves the answers in xi_answers. Beside it the
+ * yardstick of the benchmark: one lookup in a hash map of the same size.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,26 +20,83 @@ struct xi_answer {
 	__u32 pad;
 };
 
+/* What an exact-match filter would hash: a five-tuple, IPv4. */
+struct xi_tuple {
+	__u8 remote[4], local[4];
+	__u16 remote_port, local_port;
+	__u8 proto;
+	__u8 pad[3];
+};
+
+#define TRACE_MAX (1 << 17)
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, TRACE_MAX);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct xi_pkt);
+} xi_trace SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, TRACE_MAX);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, __u32);
 	__type(value, struct xi_answer);
-} xi_answer SEC(".maps");
+} xi_answers SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct xi_tuple);
+	__type(value, struct xi_verdict);
+} xi_tuples SEC(".maps");
+
+__u32 count; /* packets of the trace to classify */
+__u32 list;  /* which of the two filter lists */
+__u64 found; /* of the yardstick */
+
+static int classify_step(__u32 i, void *unused)
+{
+	struct xi_answer *answer = bpf_map_lookup_elem(&xi_answers, &i);
+	struct xi_pkt *trace = bpf_map_lookup_elem(&xi_trace, &i);
+	struct xi_pkt pkt;
+
+	if (!answer || !trace)
+		return 1;
+	pkt = *trace;
+	answer->err = xi_classify(&pkt, list, &answer->verdict);
+	return 0;
+}
 
 SEC("tc")
-int classify_one(struct __sk_buff *skb)
+int classify_many(struct __sk_buff *skb)
 {
-	struct xi_answer *answer;
-	struct xi_pkt pkt;
-	__u32 zero = 0;
+	bpf_loop(count, classify_step, NULL, 0);
+	return 0;
+}
 
-	answer = bpf_map_lookup_elem(&xi_answer, &zero);
-	if (!answer)
+static int tuple_step(__u32 i, void *unused)
+{
+	struct xi_pkt *pkt = bpf_map_lookup_elem(&xi_trace, &i);
+	struct xi_tuple tuple = {};
+
+	if (!pkt)
 		return 1;
-	answer->err = bpf_skb_load_bytes(skb, 0, &pkt, sizeof(pkt));
-	if (answer->err)
-		return 1;
-	answer->err = xi_classify(&pkt, 0, &answer->verdict);
+	__builtin_memcpy(tuple.remote, pkt->remote, 4);
+	__builtin_memcpy(tuple.local, pkt->local, 4);
+	tuple.remote_port = pkt->remote_port;
+	tuple.local_port = pkt->local_port;
+	tuple.proto = pkt->proto;
+	if (bpf_map_lookup_elem(&xi_tuples, &tuple))
+		found++;
+	return 0;
+}
+
+SEC("tc")
+int lookup_many(struct __sk_buff *skb)
+{
+	bpf_loop(count, tuple_step, NULL, 0);
 	return 0;
 }

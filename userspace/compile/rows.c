@@ -24,7 +24,8 @@ struct rows {
 	const struct entry *entries;
 	size_t count;
 	uint64_t *set;	  /* WORDS: the slots that the current shape can be found in */
-	uint64_t *matrix; /* SLOTS rows of chunks * 8 words */
+	uint32_t words;	  /* that the shapes need; stored rows are padded to whole lines */
+	uint64_t *matrix; /* SLOTS rows of that many words */
 	uint64_t *base;	  /* one row: the shapes that are in every slot */
 	uint32_t *index;  /* hash table of distinct rows, by number + 1 */
 };
@@ -114,7 +115,7 @@ static bool fill(const struct rows *rows, const struct xi_probe *probe, enum xi_
 static bool mark_shape(struct rows *rows, const struct xi_probe *probe, enum xi_probe_field field,
 		       uint8_t depth, size_t from, size_t to)
 {
-	uint32_t shape = rows->entries[from].shape, words = rows->space->chunks * 8;
+	uint32_t shape = rows->entries[from].shape;
 	uint64_t bit = 1ull << shape % 64;
 
 	memset(rows->set, 0, WORDS * sizeof(*rows->set));
@@ -128,7 +129,7 @@ static bool mark_shape(struct rows *rows, const struct xi_probe *probe, enum xi_
 		for (uint64_t left = rows->set[w]; left; left &= left - 1) {
 			size_t slot = 64 * w + __builtin_ctzll(left);
 
-			rows->matrix[slot * words + shape / 64] |= bit;
+			rows->matrix[slot * rows->words + shape / 64] |= bit;
 		}
 	}
 	return true;
@@ -137,7 +138,7 @@ static bool mark_shape(struct rows *rows, const struct xi_probe *probe, enum xi_
 /* The number of this row among the distinct ones, appending it if it is new. */
 static int64_t row_number(struct rows *rows, struct xi_probe *probe, const uint64_t *row)
 {
-	uint32_t words = rows->space->chunks * 8;
+	uint32_t words = rows->words;
 	struct tab *tab = &rows->build->tab[XI_TABLE_ROW];
 	uint64_t hash = 0;
 	int64_t line;
@@ -164,8 +165,8 @@ static int64_t row_number(struct rows *rows, struct xi_probe *probe, const uint6
 /* Writes slots and rows of one field from the matrix. */
 static int emit_field(struct rows *rows, struct xi_probe *probe)
 {
-	uint32_t words = rows->space->chunks * 8;
-	int64_t slots = tab_add(&rows->build->tab[XI_TABLE_SLOT], SLOTS / 4), number;
+	int64_t slots = tab_add(&rows->build->tab[XI_TABLE_SLOT], SLOTS / 4), number = 0;
+	uint32_t words = rows->words;
 
 	if (slots < 0)
 		return slots;
@@ -178,7 +179,9 @@ static int emit_field(struct rows *rows, struct xi_probe *probe)
 
 		for (uint32_t w = 0; w < words; w++)
 			row[w] |= rows->base[w];
-		number = row_number(rows, probe, row);
+		/* Neighbours are often equal. */
+		if (!s || memcmp(row, row - words, words * 8))
+			number = row_number(rows, probe, row);
 		if (number < 0)
 			return number;
 		build_at(rows->build, SLOT, struct xi_slot, slots + s / 4)->row[s % 4] = number;
@@ -189,7 +192,7 @@ static int emit_field(struct rows *rows, struct xi_probe *probe)
 static int build_field(struct rows *rows, enum xi_probe_field field, uint8_t depth)
 {
 	struct xi_probe probe = {.kind = depth > 16 ? XI_PROBE_HASHED : XI_PROBE_DIRECT};
-	uint32_t words = rows->space->chunks * 8;
+	uint32_t words = rows->words;
 	bool prunes = false;
 	size_t from, to;
 	int err;
@@ -214,8 +217,9 @@ static int build_field(struct rows *rows, enum xi_probe_field field, uint8_t dep
 int build_rows(struct build *build, struct xi_space *space, const struct entry *entries,
 	       size_t count)
 {
-	size_t words = space->chunks * 8;
-	struct rows rows = {.build = build, .space = space, .entries = entries, .count = count};
+	size_t words = (space->shapes + 63) / 64;
+	struct rows rows = {
+		.build = build, .space = space, .entries = entries, .count = count, .words = words};
 	int v6 = entries[0].family == 6, err = -ENOMEM;
 
 	rows.set = malloc(WORDS * sizeof(*rows.set));
