@@ -224,6 +224,28 @@ static void keymat_follows_the_formula(void **state)
 	       "32daf7d8bbf833552be8427225d45fc4d43640d739e1a60ebdb5415fc52b293e04762e4b");
 }
 
+/* Appendix B: a first IV is the start of a hash, as long as the cipher's block (Python again). */
+static void first_ivs_follow_the_formula(void **state)
+{
+	uint8_t gxi[128], gxr[128], last[CRYPTO_BLOCK_MAX], iv[CRYPTO_BLOCK_MAX] = {0};
+
+	memset(gxi, 1, sizeof(gxi));
+	memset(gxr, 2, sizeof(gxr));
+	for (size_t i = 0; i < sizeof(last); i++)
+		last[i] = (uint8_t)i;
+	assert_int_equal(ikev1_phase1_iv(XI_INTEG_SHA256, XI_CIPHER_AES256_CBC, gxi, gxr, 128, iv),
+			 0);
+	expect(iv, 16, "95a08fc25e02ca70991a3e95256a8cc1");
+	assert_int_equal(ikev1_phase1_iv(XI_INTEG_SHA1, XI_CIPHER_TDES_CBC, gxi, gxr, 128, iv), 0);
+	expect(iv, 8, "f64fd25db61edf0b");
+	assert_int_equal(
+		ikev1_phase2_iv(XI_INTEG_SHA256, XI_CIPHER_AES128_CBC, last, 0x01020304, iv), 0);
+	expect(iv, 16, "76e6a0745829ba68200a947256cd8438");
+	assert_int_equal(ikev1_phase2_iv(XI_INTEG_SHA1, XI_CIPHER_TDES_CBC, last, 0x01020304, iv),
+			 0);
+	expect(iv, 8, "bd6373b563c70068");
+}
+
 static void the_three_quick_mode_hashes_differ_and_cover_their_parts(void **state)
 {
 	struct ikev1_keys keys = {.prf = XI_INTEG_SHA256};
@@ -266,6 +288,7 @@ int main(void)
 		cmocka_unit_test(hash_r_agrees_with_gateways),
 		cmocka_unit_test(a_long_cipher_key_is_expanded),
 		cmocka_unit_test(keymat_follows_the_formula),
+		cmocka_unit_test(first_ivs_follow_the_formula),
 		cmocka_unit_test(the_three_quick_mode_hashes_differ_and_cover_their_parts),
 		cmocka_unit_test(impossible_inputs_are_errors_and_leave_no_keys),
 	};

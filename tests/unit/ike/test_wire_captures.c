@@ -320,6 +320,35 @@ static void version_2_messages_decrypt_to_the_published_bytes(void **state)
 	check_plaintext("captures/expected/ike-plaintext.json", "contained");
 }
 
+/* Frame 8 is frame 7 again. Taking it for the next message would spoil the IV of frame 9. */
+static void a_retransmission_decrypts_like_the_first_copy(void **state)
+{
+	char *path = full_path("captures/wireshark/ikev1-certs.pcap");
+	static uint8_t first[DECODE_MESSAGE_MAX];
+	struct capture *capture;
+	struct decode *decode;
+	struct decoded msg;
+	size_t len;
+	int rc = capture_open(path, &capture);
+
+	free(path);
+	if (rc)
+		data_skip("captures/wireshark");
+	decode = decode_new(&keys);
+	assert_true(find_frame(decode, capture, 7, &msg));
+	assert_true(msg.decrypted);
+	assert_false(msg.repeated);
+	len = msg.plain.len;
+	memcpy(first, msg.plain.p, len);
+	assert_true(find_frame(decode, capture, 8, &msg));
+	assert_true(msg.repeated);
+	assert_null(msg.problem);
+	assert_int_equal(msg.plain.len, len);
+	assert_memory_equal(msg.plain.p, first, len);
+	capture_close(capture);
+	decode_free(decode);
+}
+
 static void a_wrong_key_shows_no_plaintext_of_version_2(void **state)
 {
 	struct decode_keys wrong = {0};
@@ -364,6 +393,7 @@ int main(void)
 		cmocka_unit_test(malformed_captures_are_reported),
 		cmocka_unit_test(version_1_messages_decrypt_to_the_published_bytes),
 		cmocka_unit_test(version_2_messages_decrypt_to_the_published_bytes),
+		cmocka_unit_test(a_retransmission_decrypts_like_the_first_copy),
 		cmocka_unit_test(a_wrong_key_shows_no_plaintext_of_version_2),
 	};
 

@@ -152,18 +152,42 @@ static void the_chain_is_found_by_type_and_order(void **state)
 	assert_string_equal(wire_chain_text(&chain, text, 6), "SA, V");
 }
 
-static void a_payload_length_below_four_ends_the_walk(void **state)
+static const char *why_chain_refused(uint8_t first, const uint8_t *p, size_t size)
 {
-	/* The message that made chain walkers spin: NONCE of length 0 that follows itself. */
-	const uint8_t loop[] = {IKE_PAYLOAD_NONCE, 0, 0, 0, 0, 0, 0, 0};
-	struct wire_error err;
+	struct wire_error err = {"accepted", 0};
 	struct wire_chain chain;
 
-	assert_int_equal(wire_chain_parse(1, IKE_PAYLOAD_NONCE, loop, sizeof(loop), WIRE_EXACT,
-					  &chain, &err),
-			 -EBADMSG);
-	assert_string_equal(err.why, "the payload length is below 4");
-	assert_int_equal(err.payload, IKE_PAYLOAD_NONCE);
+	wire_chain_parse(1, first, p, size, WIRE_PADDED, &chain, &err);
+	return err.why;
+}
+
+static void a_payload_length_below_four_ends_the_walk(void **state)
+{
+	/* The message that made chain walkers spin: a HASH that follows itself. */
+	uint8_t loop[] = {IKE_PAYLOAD_HASH, 0, 0, 0, 1, 1, 1, 1};
+
+	for (loop[3] = 0; loop[3] < 4; loop[3]++)
+		assert_string_equal(why_chain_refused(IKE_PAYLOAD_HASH, loop, sizeof(loop)),
+				    "the payload length is below 4");
+}
+
+static void a_payload_must_end_inside_the_message(void **state)
+{
+	uint8_t hash[] = {0, 0, 0, 8, 1, 1, 1, 1};
+
+	assert_string_equal(why_chain_refused(IKE_PAYLOAD_HASH, hash, 8), "accepted");
+	assert_string_equal(why_chain_refused(IKE_PAYLOAD_HASH, hash, 7),
+			    "the payload runs past the end");
+	hash[3] = 9;
+	assert_string_equal(why_chain_refused(IKE_PAYLOAD_HASH, hash, 8),
+			    "the payload runs past the end");
+	hash[2] = 0xff;
+	assert_string_equal(why_chain_refused(IKE_PAYLOAD_HASH, hash, 8),
+			    "the payload runs past the end");
+	assert_string_equal(why_chain_refused(IKE_PAYLOAD_HASH, hash, 3),
+			    "the payload header is cut short");
+	assert_string_equal(why_chain_refused(IKE_PAYLOAD_HASH, hash, 0),
+			    "the payload header is cut short");
 }
 
 static void more_payloads_than_the_cap_are_refused(void **state)
@@ -298,6 +322,7 @@ int main(void)
 		cmocka_unit_test(impossible_headers_are_refused_with_a_reason),
 		cmocka_unit_test(the_chain_is_found_by_type_and_order),
 		cmocka_unit_test(a_payload_length_below_four_ends_the_walk),
+		cmocka_unit_test(a_payload_must_end_inside_the_message),
 		cmocka_unit_test(more_payloads_than_the_cap_are_refused),
 		cmocka_unit_test(unknown_payloads_are_counted_and_not_stored),
 		cmocka_unit_test(padding_is_allowed_only_behind_decrypted_chains),
