@@ -6,8 +6,10 @@
  * uses one list from beginning to end.
  *
  * The slot that became spare may still be read by runs that began before the
- * switch. The kernel waits for them in every update of an outer map: one such
- * update after the switch makes the old list safe to count up and let go.
+ * switch. The kernel waits for them in every update of an outer map (some 15 ms,
+ * for each table when the spare slot is filled): one such update after the switch
+ * makes the old counters final and the slot free for the next list. The old list
+ * itself stays there until then.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -172,12 +174,8 @@ int dp_swap(struct datapath *dp, const struct image *image, struct diag *diag)
 	switch_to(dp, slot);
 	/* Waits for the last run on the old list. */
 	bpf_map_update_elem(outer_of(dp, XI_TABLE_MAX), &slot, &staged.fd[XI_TABLE_MAX], BPF_ANY);
-	if (had) {
+	if (had)
 		dp_counts_carry(dp, old, slot);
-		for (unsigned i = 0; i < DP_INNER_MAX; i++)
-			bpf_map_delete_elem(outer_of(dp, i), &old);
-		dp->ctl->list[old] = (struct xi_list){0};
-	}
 	pin_active(dp, &staged);
 out:
 	for (unsigned i = 0; i < DP_INNER_MAX; i++)

@@ -55,7 +55,8 @@ struct datapath *testrun_datapath(struct testrun *run);
 
 /*
  * One Ethernet frame through one hook. 0 and a result; -EINVAL if the frame is
- * too short to have an Ethernet header (14 bytes), which no device delivers.
+ * too short to have an Ethernet header (14 bytes), which no device delivers, or,
+ * at a TC hook, too short for an IPv4 header: the kernel makes no skb of it.
  */
 int testrun_frame(struct testrun *run, enum xi_hook hook, const void *frame, size_t len,
 		  struct testrun_result *ret);
