@@ -4,11 +4,12 @@
  * interface, with an SA pair of fixed keys instead of IKE.
  *
  *   espworker --instance NAME --interface IF --policy FILE --local A --remote B
- *             --side 0|1 [--cipher NAME] [--integ NAME] [--delay MS] [--rekey MS]
+ *             --side 0|1 [--cipher NAME] [--integ NAME] [--delay MS]
+ *   espworker --teardown NAME
  *
  * The two hosts are side 0 and side 1. The SA comes up MS after the first packet
- * asks for it (--delay), or at once; it is rekeyed every MS (--rekey). Prints
- * "ready", and on SIGTERM one line of counters "name=value ..." and the reasons.
+ * asks for it (--delay), or at once; SIGUSR1 rekeys it. Prints "ready", and on
+ * SIGTERM one line of counters "name=value ..." and the reasons of drops.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -32,7 +33,7 @@ struct host {
 	enum xi_cipher cipher;
 	enum xi_integ integ;
 	int side, ifindex;
-	long delay_ms, rekey_ms; /* delay -1: install at once */
+	long delay_ms; /* -1: install at once */
 	struct worker *worker;
 	struct datapath *dp;
 	struct xi_sa_params sa;		 /* the newest */
@@ -40,11 +41,14 @@ struct host {
 	struct xi_sa_stats old;		 /* of the SAs that were rekeyed */
 };
 
-static volatile sig_atomic_t ended;
+static volatile sig_atomic_t ended, rekey_wanted;
 
 static void on_signal(int sig)
 {
-	ended = 1;
+	if (sig == SIGUSR1)
+		rekey_wanted = 1;
+	else
+		ended = 1;
 }
 
 static uint64_t now_ms(void)
@@ -223,9 +227,11 @@ static int run(struct host *host)
 		if (!host->installed_ms && host->asked_ms &&
 		    now_ms() - host->asked_ms >= (uint64_t)host->delay_ms && sa_up(host, 1))
 			return 1;
-		if (host->rekey_ms && host->installed_ms &&
-		    now_ms() - host->installed_ms >= (uint64_t)host->rekey_ms && rekey(host))
-			return 1;
+		if (rekey_wanted && host->installed_ms) {
+			rekey_wanted = 0;
+			if (rekey(host))
+				return 1;
+		}
 	}
 	return 0;
 }
@@ -261,13 +267,24 @@ static void print_counters(struct host *host)
 	}
 }
 
+static int teardown(const char *instance)
+{
+	struct diag diag = {0};
+	int err = datapath_teardown(instance, &diag);
+
+	if (err)
+		return complain("teardown", err, &diag);
+	diag_free(&diag);
+	return 0;
+}
+
 static int parse_args(struct host *host, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"instance", 1, NULL, 'n'}, {"interface", 1, NULL, 'i'}, {"policy", 1, NULL, 'p'},
 		{"local", 1, NULL, 'l'},    {"remote", 1, NULL, 'r'},	 {"side", 1, NULL, 's'},
 		{"cipher", 1, NULL, 'c'},   {"integ", 1, NULL, 'g'},	 {"delay", 1, NULL, 'd'},
-		{"rekey", 1, NULL, 'k'},    {NULL, 0, NULL, 0},
+		{"teardown", 1, NULL, 't'}, {NULL, 0, NULL, 0},
 	};
 	int opt, bad = 0;
 
@@ -300,9 +317,8 @@ static int parse_args(struct host *host, int argc, char **argv)
 		case 'd':
 			host->delay_ms = atol(optarg);
 			break;
-		case 'k':
-			host->rekey_ms = atol(optarg);
-			break;
+		case 't':
+			exit(teardown(optarg));
 		default:
 			bad = 1;
 		}
@@ -316,7 +332,6 @@ static int parse_args(struct host *host, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	static struct host host = {.cipher = XI_CIPHER_AES128_GCM16, .delay_ms = -1};
-	struct diag diag = {0};
 	int rc;
 
 	if (parse_args(&host, argc, argv)) {
@@ -326,6 +341,7 @@ int main(int argc, char **argv)
 	host.ifindex = (int)if_nametoindex(host.interface);
 	signal(SIGTERM, on_signal);
 	signal(SIGINT, on_signal);
+	signal(SIGUSR1, on_signal);
 	rc = host_up(&host);
 	if (!rc)
 		rc = run(&host);
@@ -333,7 +349,5 @@ int main(int argc, char **argv)
 		print_counters(&host);
 	worker_close(host.worker);
 	datapath_close(host.dp);
-	datapath_teardown(host.instance, &diag);
-	diag_free(&diag);
-	return rc ? 1 : 0;
+	return teardown(host.instance) || rc;
 }
