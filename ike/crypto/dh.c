@@ -99,7 +99,7 @@ out:
 	return rc;
 }
 
-/* x from the caller's generator. The top bit is set: every exponent is of full length. */
+/* x is what the caller's generator gives, all of it. */
 static int make_private(struct crypto_dh *dh, const struct crypto_rng *rng)
 {
 	uint8_t bytes[PRIVATE_MAX];
@@ -108,7 +108,6 @@ static int make_private(struct crypto_dh *dh, const struct crypto_rng *rng)
 
 	if (rc)
 		goto out;
-	bytes[0] |= 0x80;
 	dh->x = BN_secure_new();
 	if (!dh->x || !BN_bin2bn(bytes, (int)len, dh->x)) {
 		rc = -ENOMEM;
