@@ -6,6 +6,7 @@
  *   daemon.c    start, signals, stop             config.c   policy in force, reload
  *   procs.c     child processes                  traffic.c  messages about SAs and acquires
  *   ifaces.c    interfaces and local addresses   backend_worker.c  SAs to the esp roles
+ *   recover.c   peers with SAs that are lost     show.c     the views
  *   control.c   the control socket               methods.c  what can be asked there
  */
 #ifndef DAEMON_DAEMON_H
@@ -95,6 +96,7 @@ struct daemon {
 	struct event *ready_limit; /* READY is said then at the latest */
 	bool stopping, said_ready;
 	struct ratelimit log_limit; /* lines caused by traffic */
+	struct ratelimit recover_limit;
 	uint64_t acquires_dropped;
 };
 
@@ -166,6 +168,11 @@ void traffic_ike_lost(struct daemon *d);
 void traffic_worker_lost(struct iface *iface);
 
 extern const struct sa_backend_ops backend_worker_ops;
+
+/* ------------------------------------------------------------ recover.c */
+
+/* Negotiates with a peer that uses a lost SA, if it may and it is time. True if it did. */
+bool recover_peer(struct daemon *d, const struct xi_addr *local, const struct xi_addr *remote);
 
 /* ------------------------------------------------------------ methods.c */
 

@@ -159,17 +159,18 @@ static void need_sa(struct daemon *d, const struct xi_event *event)
 static void on_event(void *arg, const struct xi_event *event)
 {
 	struct daemon *d = arg;
-	struct xi_addr remote = {.family = event->pkt.family};
+	struct xi_addr remote = {.family = event->pkt.family}, local = remote;
 	char text[XI_ADDR_STRLEN];
 
 	memcpy(remote.b, event->pkt.remote, sizeof(remote.b));
+	memcpy(local.b, event->pkt.local, sizeof(local.b));
 	switch ((enum xi_event_kind)event->kind) {
 	case XI_EVENT_NEED_SA:
 	case XI_EVENT_CLEAR_ACCEPTED:
 		need_sa(d, event);
 		return;
 	case XI_EVENT_INVALID_SPI:
-		if (may_log(d, &remote))
+		if (!recover_peer(d, &local, &remote) && may_log(d, &remote))
 			log_info("%s sends ESP with an SPI that is not in use here (%08x)",
 				 xi_addr_text(&remote, text), event->spi);
 		return;
@@ -389,6 +390,7 @@ int traffic_init(struct daemon *d)
 	if (rc)
 		return rc;
 	ratelimit_init(&d->log_limit, 1, 5, seed);
+	ratelimit_init(&d->recover_limit, 1, 1, seed);
 	d->sad = sad_new(&sad_operations, d, &backend_worker_ops, d, IDLE_S);
 	d->sad_timer = event_new(d->base, -1, 0, on_sad_timer, d);
 	d->dp_events = event_new(d->base, datapath_event_fd(d->dp), EV_READ | EV_PERSIST, on_events,

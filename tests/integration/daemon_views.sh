@@ -1,0 +1,82 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Two daemons, one policy each: what they let through, what they show of it, who
+# their processes are, and that a policy which does not load changes nothing.
+set -u -o pipefail
+cd "$(dirname "$0")/../.." || exit 1
+. tests/lib/daemon.sh
+daemon_lab
+plan 33
+
+# ------------------------------------------------------------- start
+[ "$(ask a show >/dev/null 2>&1; echo $?)" = 3 ]
+ok "without a daemon, show says so with exit code 3"
+daemon_start a
+ok "the daemon of a starts"
+daemon_start b
+ok "the daemon of b starts"
+
+# ------------------------------------------------------------- processes
+field() { sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status"; }
+for role in keys ike esp; do
+	pid=$(role_pid a $role)
+	uid=$(field "$pid" Uid | cut -f1)
+	[ "$uid" -ne 0 ] && [ "$(field "$pid" Uid | tr '\t' '\n' | sort -u | wc -l)" = 1 ]
+	ok "role $role is not root (uid $uid)"
+	caps=$(for set in CapInh CapPrm CapEff CapBnd CapAmb; do field "$pid" $set; done | sort -u)
+	equal "role $role has no capability, not even in its bounding set" 0000000000000000 "$caps"
+	equal "role $role cannot gain privileges" 1 "$(field "$pid" NoNewPrivs)"
+	seen=$(ls -A "/proc/$pid/root/") && [ -z "$seen" ]
+	ok "role $role sees an empty root directory"
+done
+
+# ------------------------------------------------------------- traffic
+capture_start
+flow 8080 WEBTAG
+ok "the permitted port works"
+flow_fails 23 TELNETTAG
+ok "the blocked port does not answer"
+flow 5432 DATABASETAG
+ok "the protected port works"
+capture_stop
+equal "no clear packet of the protected port on the wire" 0 "$(captured tcp portrange 5432-5433)"
+[ "$(captured ip proto 50)" -gt 10 ]
+ok "ESP on the wire instead"
+equal "the blocked port sent nothing" 0 "$(captured tcp src port 23)"
+
+# ------------------------------------------------------------- views
+equal "show mm --json: one main mode, established, by preshared key" \
+	"10.91.0.2 established initiator psk aes256 sha256 modp2048" \
+	"$(ask a show mm --json | jq -r '[.peer, .state, .role, .auth, .cipher, .integrity, .group] | join(" ")')"
+spi=$(ask a show qm --json | jq -r .spi_in)
+shows b qm "length == 1 and .[0].spi_out == \"$spi\""
+ok "show qm --json: a's inbound SPI is b's outbound one ($spi)"
+shows a qm '.[0] | .bytes_in > 100000 and .bytes_out > 100000 and .backend == "afxdp"'
+ok "show qm --json: bytes in both directions"
+shows b filters '[.[] | select(.rule == "telnet" and .direction == "in") | .packets] | add > 0'
+ok "show filters --json: the block filter counted the connection requests"
+shows b stats '.[0] | .reasons.blocked.packets > 0 and .ike.mm_established == 1'
+ok "show stats --json: the reason and the IKE counters"
+ask a show qm | grep -q "esp transport with 10.91.0.2, rule database, initiator, established"
+ok "show qm as text"
+ask a show mm | awk 'NR == 2 && $1 == "10.91.0.2" && $3 == "established" { found = 1 } END { exit !found }'
+ok "show mm as text"
+ask a dump >"$tmp/a/dump.yaml" && "$xipsec" print "$tmp/a/policy.yaml" | cmp -s - "$tmp/a/dump.yaml"
+ok "dump gives back the policy that is in force"
+
+# ------------------------------------------------------------- reload
+cp "$tmp/b/policy.yaml" "$tmp/b/good.yaml"
+echo "ruels: []" >>"$tmp/b/policy.yaml"
+ask b reload >"$tmp/reload.out" 2>&1
+equal "a policy that does not load is refused with exit code 2" 2 $?
+grep -q "policy.yaml:[0-9]*:[0-9]*: error: unknown key 'ruels'" "$tmp/reload.out"
+ok "and the message names the place"
+flow_fails 23 TELNETTAG && flow 8080 WEBTAG && flow 5432 DATABASETAG
+ok "what was in force stays in force"
+sed '/dst-port: 8080/s/8080/8081/' "$tmp/b/good.yaml" >"$tmp/b/policy.yaml"
+sed -i 's/- {name: web, filter-list: web, action: permit}/- {name: web, filter-list: web, action: block}/' \
+	"$tmp/b/policy.yaml"
+ask b reload >/dev/null && flow_fails 8081 WEBTAG && flow 8080 WEBTAG
+ok "a policy that loads is in force at once"
+exit $((failures > 0))
