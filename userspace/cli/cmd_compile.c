@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * xipsec compile: the filters that a policy amounts to, highest precedence
+ * first, without privilege and without a daemon. --stats adds what the tables of
+ * the classifier look like and take.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "cli/cli.h"
+#include "cli/compiled.h"
+#include "util/addr.h"
+#include "view/view.h"
+
+struct options {
+	const char *file;
+	bool json, stats;
+	struct cli_me me;
+};
+
+static int parse_args(int argc, char **argv, struct options *opt)
+{
+	int rc = CLI_OK;
+
+	for (int i = 1; !rc && i < argc; i++) {
+		if (!strcmp(argv[i], "--json"))
+			opt->json = true;
+		else if (!strcmp(argv[i], "--stats"))
+			opt->stats = true;
+		else if (!strcmp(argv[i], "--me") && i + 1 < argc)
+			rc = cli_me_add(&opt->me, argv[0], argv[++i]);
+		else if (argv[i][0] == '-')
+			rc = cli_usage(argv[0], "unknown or incomplete option '%s'", argv[i]);
+		else if (opt->file)
+			rc = cli_usage(argv[0], "one policy at a time");
+		else
+			opt->file = argv[i];
+	}
+	if (!rc && !opt->file)
+		rc = cli_usage(argv[0], "which policy?");
+	return rc;
+}
+
+static const char *ports_text(uint16_t lo, uint16_t hi, char buf[16])
+{
+	if (lo == 0 && hi == 65535)
+		return "any";
+	if (lo == hi)
+		snprintf(buf, 16, "%u", lo);
+	else
+		snprintf(buf, 16, "%u-%u", lo, hi);
+	return buf;
+}
+
+static const char *proto_column(const struct filter *f, char buf[24])
+{
+	static const struct {
+		uint8_t number;
+		const char *name;
+	} names[] = {{1, "icmp"}, {6, "tcp"}, {17, "udp"}, {50, "esp"}, {51, "ah"}, {58, "icmpv6"}};
+	int n;
+
+	if (!f->proto_given)
+		return "any";
+	n = snprintf(buf, 24, "%u", f->proto);
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		if (names[i].number == f->proto)
+			n = snprintf(buf, 24, "%s", names[i].name);
+	}
+	if (f->icmp_type >= 0)
+		n += snprintf(buf + n, 24 - n, " %d", f->icmp_type);
+	if (f->icmp_code >= 0)
+		snprintf(buf + n, 24 - n, "/%d", f->icmp_code);
+	return buf;
+}
+
+static void print_row(const struct filter *f, int rule_width)
+{
+	char remote[XI_PREFIX_STRLEN], local[XI_PREFIX_STRLEN], rport[16], lport[16], proto[24];
+
+	printf("%6u  %-*s %-3s  %-9s  %-8s %-20s %-11s %-20s %-11s %s%s%s\n", f->id, rule_width,
+	       f->rule_name, f->dir == XI_DIR_IN ? "in" : "out", action_name(f->action),
+	       proto_column(f, proto), xi_prefix_text(&f->remote, remote),
+	       ports_text(f->remote_port_lo, f->remote_port_hi, rport),
+	       f->local_is_me ? (f->family == 4 ? "me" : "me (IPv6)")
+			      : xi_prefix_text(&f->local, local),
+	       ports_text(f->local_port_lo, f->local_port_hi, lport), band_name(f->band),
+	       f->iface_class == XI_IFACE_LAN ? " lan" : "",
+	       f->iface_class == XI_IFACE_REMOTE_ACCESS ? " remote-access" : "");
+}
+
+static void print_text(const struct image *image)
+{
+	int width = 4;
+
+	for (size_t i = 0; i < image->count; i++) {
+		int len = strlen(image->filters[i].rule_name);
+
+		width = len > width ? len : width;
+	}
+	printf("%6s  %-*s %-3s  %-9s  %-8s %-20s %-11s %-20s %-11s %s\n", "id", width, "rule",
+	       "dir", "action", "proto", "remote", "port", "local", "port", "band");
+	for (size_t i = 0; i < image->count; i++)
+		print_row(&image->filters[i], width);
+}
+
+static void print_json(const struct image *image)
+{
+	for (size_t i = 0; i < image->count; i++) {
+		json_t *row = view_filter(&image->filters[i], NULL);
+
+		json_dumpf(row, stdout, JSON_COMPACT);
+		putchar('\n');
+		json_decref(row);
+	}
+}
+
+static void print_stats(const struct image *image, bool json)
+{
+	static const char *const names[] = {
+#define XI_TABLE(NAME, name, type) name,
+#include <xipsec/tables.def>
+#undef XI_TABLE
+	};
+	json_t *tables = json_object(), *stats;
+	size_t bytes = 0;
+
+	for (int t = 0; t < XI_TABLE_MAX; t++) {
+		const struct image_table *table = &image->tables[t];
+		size_t size = (size_t)table->value_size * table->count;
+
+		bytes += size;
+		json_object_set_new(tables, names[t],
+				    json_pack("{s:I, s:I}", "values", (json_int_t)table->count,
+					      "bytes", (json_int_t)size));
+	}
+	stats = json_pack("{s:{s:I, s:I, s:o}}", "stats", "filters", (json_int_t)image->count,
+			  "bytes", (json_int_t)bytes, "tables", tables);
+	if (json) {
+		json_dumpf(stats, stdout, JSON_COMPACT);
+		putchar('\n');
+	} else {
+		printf("%zu filters in %zu bytes of tables\n", image->count, bytes);
+		for (int t = 0; t < XI_TABLE_MAX; t++)
+			printf("  %-10s %9u values of %u bytes\n", names[t], image->tables[t].count,
+			       image->tables[t].value_size);
+	}
+	json_decref(stats);
+}
+
+int cmd_compile(int argc, char **argv)
+{
+	struct options opt = {0};
+	struct image *image = NULL;
+	int rc = parse_args(argc, argv, &opt);
+
+	if (!rc)
+		rc = cli_compile(opt.file, &opt.me, opt.stats, &image);
+	if (!rc) {
+		if (opt.json)
+			print_json(image);
+		else
+			print_text(image);
+		if (opt.stats)
+			print_stats(image, opt.json);
+	}
+	image_free(image);
+	free(opt.me.v);
+	return rc;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/compiled.h"
+#include "policy/policy.h"
+#include "util/addr.h"
+
+int cli_me_add(struct cli_me *me, const char *command, const char *text)
+{
+	struct xi_addr addr, *v;
+
+	if (xi_addr_parse(text, &addr))
+		return cli_usage(command, "'%s' is not an address", text);
+	v = realloc(me->v, (me->count + 1) * sizeof(*v));
+	if (!v) {
+		fprintf(stderr, "xipsec: %s\n", strerror(ENOMEM));
+		return CLI_FAILED;
+	}
+	me->v = v;
+	me->v[me->count++] = addr;
+	return CLI_OK;
+}
+
+void cli_print_diag(struct diag *diag)
+{
+	char *text = diag_text(diag);
+
+	if (text)
+		fputs(text, stderr);
+	free(text);
+	diag_free(diag);
+}
+
+int cli_compile(const char *path, const struct cli_me *me, bool tables, struct image **ret_image)
+{
+	struct compile_opts opts = {.me = me->v, .me_count = me->count, .no_tables = !tables};
+	struct policy *policy = NULL;
+	struct diag diag = {0};
+	int err = policy_load(path, &policy, &diag);
+
+	if (!err)
+		err = compile_policy(policy, &opts, ret_image, &diag);
+	if (err && !diag.errors)
+		diag_add(&diag, DIAG_ERROR, NULL, NULL, "%s: %s", path, strerror(-err));
+	cli_print_diag(&diag);
+	policy_free(policy);
+	if (err == -ENOMEM)
+		return CLI_FAILED;
+	return err ? CLI_USAGE : CLI_OK;
+}
+
+const char *cli_verdict(enum xi_action action)
+{
+	return action == XI_ACT_NEGOTIATE ? "secure" : action_name(action);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the commands that compile a policy share: compile, explain, replay. */
+#ifndef CLI_COMPILED_H
+#define CLI_COMPILED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <xipsec/addr.h>
+
+#include "compile/image.h"
+
+struct policy;
+
+/* Addresses of --me ADDR, which may be given several times. */
+struct cli_me {
+	struct xi_addr *v;
+	size_t count;
+};
+
+/* Takes one address; returns CLI_OK, or CLI_USAGE and has said why. */
+int cli_me_add(struct cli_me *me, const char *command, const char *text);
+
+/* Prints every entry to stderr, one line each, and empties it. */
+void cli_print_diag(struct diag *diag);
+
+/*
+ * Loads and compiles the policy at `path`; warnings and errors go to stderr.
+ * Returns an exit code; on CLI_OK *ret_image (image_free) is there.
+ */
+int cli_compile(const char *path, const struct cli_me *me, bool tables, struct image **ret_image);
+
+/* "permit", "block", "secure", "none": what replay and explain call an action. */
+const char *cli_verdict(enum xi_action action);
+
+#endif
