@@ -94,26 +94,26 @@ int v1_expect(enum v1_message message, const struct wire_chain *chain, struct wi
 	uint8_t first = table[message].first, second = table[message].second;
 
 	if (!chain->count || (first && chain->payload[0].type != first))
-		return wire_bad(err, first, "does not begin with the payload it must begin with");
+		return wire_bad(err, first, "the message does not begin with this payload");
 	if (second && (chain->count < 2 || chain->payload[1].type != second))
-		return wire_bad(err, second, "SA does not follow HASH");
+		return wire_bad(err, second, "this payload does not follow HASH");
 	if (chain->unknown)
-		return wire_bad(err, 0, "has a payload of an unknown type");
+		return wire_bad(err, 0, "a payload of an unknown type");
 	for (unsigned i = 0; i < chain->count; i++) {
 		if (!has_place(payload, chain->payload[i].type))
 			return wire_bad(err, chain->payload[i].type,
-					"has a payload that does not belong into this message");
+					"does not belong into this message");
 	}
 	for (unsigned i = 0; i < EXPECTED_MAX && payload[i].type; i++) {
 		unsigned count = wire_chain_count(chain, payload[i].type);
 
 		if (count < payload[i].least)
-			return wire_bad(err, payload[i].type, "lacks a mandatory payload");
+			return wire_bad(err, payload[i].type, "this mandatory payload is missing");
 		if (count > payload[i].most)
-			return wire_bad(err, payload[i].type, "has a payload too often");
+			return wire_bad(err, payload[i].type, "this payload comes too often");
 	}
 	if ((message == V1_MSG_QM1 || message == V1_MSG_QM2) &&
 	    wire_chain_count(chain, IKE_PAYLOAD_ID) == 1)
-		return wire_bad(err, IKE_PAYLOAD_ID, "has one identity where two or none belong");
+		return wire_bad(err, IKE_PAYLOAD_ID, "one identity where two or none belong");
 	return 0;
 }

@@ -232,10 +232,10 @@ static void feed_protected(struct v1_mm *mm, const struct ike_header *hdr, const
 {
 	struct ike_engine *engine = mm->engine;
 	uint8_t iv[CRYPTO_BLOCK_MAX], hash[CRYPTO_DIGEST_MAX];
-	struct wire_error err = {"cannot be decrypted", 0};
+	struct wire_error err = {"it could not be decrypted", 0};
 	struct wire_chain chain;
 	struct wire_slice rest;
-	char name[V1_NAME];
+	char name[V1_NAME], text[V1_NAME];
 
 	if (!hdr->message_id || v1_mm_id_used(mm, hdr->message_id)) {
 		engine->counters.dropped_malformed++;
@@ -245,8 +245,8 @@ static void feed_protected(struct v1_mm *mm, const struct ike_header *hdr, const
 	    v1_decrypt(mm, iv, hdr, msg, len, &chain, &err) ||
 	    v1_expect(V1_MSG_INFO_HASHED, &chain, &err)) {
 		engine->counters.dropped_malformed++;
-		ike_log_stranger(engine, "%s: informational dropped: it %s", v1_mm_text(mm, name),
-				 err.why);
+		ike_log_stranger(engine, "%s: informational dropped: %s", v1_mm_text(mm, name),
+				 v1_error_text(&err, text));
 		return;
 	}
 	rest = v1_behind_hash(&chain);

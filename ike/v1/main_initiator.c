@@ -135,7 +135,7 @@ static void drop(struct v1_mm *mm, unsigned message, const char *why)
 void v1_main_message2(struct v1_mm *mm, const struct wire_chain *chain)
 {
 	struct wire_sa_p1 sa;
-	struct wire_error err = {"proposal is not readable", 0};
+	struct wire_error err = {"not exactly one proposal, or no responder cookie", 0};
 	const struct ike_mm_method *method;
 	char text[WIRE_TEXT];
 
@@ -143,7 +143,7 @@ void v1_main_message2(struct v1_mm *mm, const struct wire_chain *chain)
 	    wire_sa_p1_parse(wire_chain_find(chain, IKE_PAYLOAD_SA, 0)->body, &sa, &err) ||
 	    sa.count != 1) {
 		mm->engine->counters.dropped_malformed++;
-		drop(mm, 2, err.why);
+		drop(mm, 2, v1_error_text(&err, text));
 		return;
 	}
 	method = our_offer(mm, &sa.transform[0]);
@@ -197,14 +197,14 @@ void v1_main_message6(struct v1_mm *mm, const struct ike_header *hdr, const uint
 	bool initial_contact = false;
 	uint8_t iv[CRYPTO_BLOCK_MAX];
 	struct wire_chain chain;
-	char name[V1_NAME];
+	char name[V1_NAME], text[V1_NAME];
 
 	memcpy(iv, mm->iv, sizeof(iv));
 	if (v1_decrypt(mm, iv, hdr, msg, len, &chain, &err) ||
 	    v1_main_check_id(mm, &chain, &initial_contact, &err)) {
 		engine->counters.auth_failures++;
-		ike_log_stranger(engine, "%s: main mode message 6 dropped: it %s",
-				 v1_mm_text(mm, name), err.why);
+		ike_log_stranger(engine, "%s: main mode message 6 dropped: %s",
+				 v1_mm_text(mm, name), v1_error_text(&err, text));
 		return;
 	}
 	memcpy(mm->iv, iv, sizeof(iv));

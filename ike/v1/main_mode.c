@@ -23,6 +23,7 @@
 #include <openssl/crypto.h>
 
 #include "ike/engine.h"
+#include "util/addr.h"
 
 int v1_main_keys(struct v1_mm *mm)
 {
@@ -139,6 +140,17 @@ static bool phase1_id_allowed(const struct wire_id *id)
 	       (id->port == 0 || id->port == 500 || id->port == 4500);
 }
 
+/*
+ * With a key that both ends share, what we sent ourselves would verify: so nobody may come to
+ * us under our own address.
+ */
+static bool claims_to_be_us(const struct v1_mm *mm, const struct wire_id *id)
+{
+	struct xi_prefix prefix;
+
+	return !wire_id_prefix(id, &prefix) && xi_prefix_covers(&prefix, &mm->path.local);
+}
+
 static bool has_initial_contact(const struct wire_chain *chain)
 {
 	const struct wire_payload *payload;
@@ -166,13 +178,15 @@ int v1_main_check_id(struct v1_mm *mm, const struct wire_chain *chain, bool *ret
 	if (wire_id_parse(1, id_b, &id, err))
 		return -EBADMSG;
 	if (hash_of(mm, !mm->initiator, id_b, expected))
-		return wire_bad(err, IKE_PAYLOAD_HASH, "cannot be verified");
+		return wire_bad(err, IKE_PAYLOAD_HASH, "the HASH cannot be verified");
 	if (!v1_hash_is(chain, mm, expected)) {
 		mm->engine->counters.dropped_bad_hash++;
-		return wire_bad(err, IKE_PAYLOAD_HASH, "has a wrong HASH");
+		return wire_bad(err, IKE_PAYLOAD_HASH, "the HASH is wrong");
 	}
 	if (!phase1_id_allowed(&id))
-		return wire_bad(err, IKE_PAYLOAD_ID, "has an identity with a foreign port");
+		return wire_bad(err, IKE_PAYLOAD_ID, "the identity has a foreign port");
+	if (claims_to_be_us(mm, &id))
+		return wire_bad(err, IKE_PAYLOAD_ID, "the identity is our own address");
 	snprintf(mm->peer_id, sizeof(mm->peer_id), "%s", wire_id_text(&id, text));
 	*ret_initial_contact = has_initial_contact(chain);
 	return 0;
@@ -186,18 +200,18 @@ static void feed_clear(struct v1_mm *mm, const struct ike_header *hdr, const uin
 {
 	struct ike_engine *engine = mm->engine;
 	enum v1_message message = mm->state == V1_MM_I1_SENT ? V1_MSG_MM2 : V1_MSG_MM34;
-	struct wire_error err = {"is encrypted too early", 0};
+	struct wire_error err = {"encrypted too early", 0};
 	struct wire_chain chain;
 	enum v1_mm_state before = mm->state;
-	char name[V1_NAME];
+	char name[V1_NAME], text[V1_NAME];
 
 	if ((hdr->flags & IKE_FLAG1_ENCRYPTED) ||
 	    wire_chain_parse(1, hdr->next_payload, msg + WIRE_HEADER_LEN, len - WIRE_HEADER_LEN,
 			     WIRE_EXACT, &chain, &err) ||
 	    v1_expect(message, &chain, &err)) {
 		engine->counters.dropped_malformed++;
-		ike_log_stranger(engine, "%s: message dropped in %s: it %s", v1_mm_text(mm, name),
-				 v1_mm_state_name(mm->state), err.why);
+		ike_log_stranger(engine, "%s: message dropped in %s: %s", v1_mm_text(mm, name),
+				 v1_mm_state_name(mm->state), v1_error_text(&err, text));
 		return;
 	}
 	if (mm->state == V1_MM_I1_SENT) {
@@ -276,6 +290,10 @@ void v1_main_feed(struct ike_engine *engine, const struct ike_path *path,
 	if (mm) {
 		if (mm->state == V1_MM_R2_SENT && v1_seen_match(&mm->seen, msg, len))
 			v1_repeat(engine, path, &mm->sent);
+		return;
+	}
+	if (v1_mm_is_own_cookie(engine, hdr->cookie_i)) { /* our own message 1, reflected */
+		engine->counters.dropped_malformed++;
 		return;
 	}
 	v1_main_message1(engine, path, hdr, msg, len);

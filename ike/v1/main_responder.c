@@ -92,11 +92,11 @@ static void respond(struct ike_engine *engine, const struct ike_path *path,
 void v1_main_message1(struct ike_engine *engine, const struct ike_path *path,
 		      const struct ike_header *hdr, const uint8_t *msg, size_t len)
 {
-	struct wire_error err = {"is encrypted", 0};
+	struct wire_error err = {"encrypted too early", 0};
 	const struct wire_transform1 *chosen;
 	const struct ike_rule *rule;
 	struct ike_mm_method method;
-	char addr[XI_ADDR_STRLEN], reason[512];
+	char addr[XI_ADDR_STRLEN], reason[512], text[V1_NAME];
 	const char *why = NULL;
 	struct wire_chain chain;
 	struct wire_slice body;
@@ -109,7 +109,8 @@ void v1_main_message1(struct ike_engine *engine, const struct ike_path *path,
 	    v1_expect(V1_MSG_MM1, &chain, &err) ||
 	    wire_sa_p1_parse(body = wire_chain_find(&chain, IKE_PAYLOAD_SA, 0)->body, &sa, &err)) {
 		engine->counters.dropped_malformed++;
-		ike_log_stranger(engine, "%s: main mode message 1 dropped: it %s", addr, err.why);
+		ike_log_stranger(engine, "%s: main mode message 1 dropped: %s", addr,
+				 v1_error_text(&err, text));
 		return;
 	}
 	rule = ike_rules_for_peer(&engine->rules, &path->local, &path->remote, &why);
@@ -189,7 +190,7 @@ void v1_main_message5(struct v1_mm *mm, const struct ike_header *hdr, const uint
 	bool initial_contact = false;
 	uint8_t iv[CRYPTO_BLOCK_MAX], before[CRYPTO_BLOCK_MAX];
 	struct wire_chain chain;
-	char name[V1_NAME];
+	char name[V1_NAME], text[V1_NAME];
 
 	memcpy(iv, mm->iv, sizeof(iv));
 	if (v1_decrypt(mm, iv, hdr, msg, len, &chain, &err) ||
@@ -199,9 +200,9 @@ void v1_main_message5(struct v1_mm *mm, const struct ike_header *hdr, const uint
 			return;
 		mm->hs->complained = true;
 		ike_log(engine, IKE_LOG_WARN,
-			"%s: authentication failed, failure point me: message 5 %s; the preshared "
+			"%s: authentication failed, failure point me: message 5: %s; the preshared "
 			"keys of the two ends may differ",
-			v1_mm_text(mm, name), err.why);
+			v1_mm_text(mm, name), v1_error_text(&err, text));
 		v1_info_refuse(engine, &mm->path, hdr, IKE_N1_AUTHENTICATION_FAILED);
 		return;
 	}

@@ -4,6 +4,7 @@
  * RFC 2408 3.1 (header), RFC 2409 5 and appendix B (encryption, padding, IV).
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,14 +44,14 @@ int v1_decrypt(struct v1_mm *mm, uint8_t iv[CRYPTO_BLOCK_MAX], const struct ike_
 	uint8_t next_iv[CRYPTO_BLOCK_MAX];
 
 	if (!(hdr->flags & IKE_FLAG1_ENCRYPTED))
-		return wire_bad(err, 0, "must be encrypted but is not");
+		return wire_bad(err, 0, "not encrypted, but must be");
 	if (!body || body % block || body > sizeof(engine->plain))
-		return wire_bad(err, 0, "encrypted part is not a number of whole blocks");
+		return wire_bad(err, 0, "the encrypted part is not a number of whole blocks");
 	memcpy(next_iv, iv, sizeof(next_iv));
 	engine->plain_len = body;
 	if (crypto_cbc_decrypt(mm->keys.cipher, mm->keys.cipher_key, next_iv, msg + WIRE_HEADER_LEN,
 			       body, engine->plain))
-		return wire_bad(err, 0, "could not be decrypted");
+		return wire_bad(err, 0, "it could not be decrypted");
 	if (wire_chain_parse(1, hdr->next_payload, engine->plain, body, WIRE_PADDED, ret, err))
 		return -EBADMSG;
 	memcpy(iv, next_iv, sizeof(next_iv));
@@ -119,6 +120,15 @@ void v1_repeat(struct ike_engine *engine, const struct ike_path *path, struct v1
 uint64_t v1_retry_at(const struct v1_sent *sent)
 {
 	return sent->sent_ms + ((uint64_t)V1_RETRY_MS << (sent->tries - 1));
+}
+
+const char *v1_error_text(const struct wire_error *err, char buf[V1_NAME])
+{
+	const char *payload = err->payload ? ike_payload_name(err->payload) : NULL;
+
+	snprintf(buf, V1_NAME, "%s%s%s", payload ? payload : "", payload ? ": " : "",
+		 err->why ? err->why : "not valid");
+	return buf;
 }
 
 static int fingerprint(const void *msg, size_t len, uint8_t ret[CRYPTO_DIGEST_MAX])

@@ -223,6 +223,18 @@ struct v1_mm *v1_mm_find_first(struct ike_engine *engine, const struct ike_path 
 	return NULL;
 }
 
+bool v1_mm_is_own_cookie(struct ike_engine *engine, const uint8_t cookie_i[WIRE_COOKIE_LEN])
+{
+	struct v1_mm *mm;
+
+	LIST_FOREACH(mm, bucket(engine, engine->v1.mm_by_own, cookie_i), by_own)
+	{
+		if (mm->initiator && same_cookie(mm->cookie_i, cookie_i))
+			return true;
+	}
+	return false;
+}
+
 bool v1_mm_any_established(struct ike_engine *engine, const struct xi_addr *remote)
 {
 	struct v1_mm *mm;

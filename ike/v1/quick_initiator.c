@@ -171,7 +171,7 @@ static void bad(struct v1_qm *qm, const char *why)
 	char name[V1_NAME];
 
 	qm->engine->counters.dropped_malformed++;
-	ike_log_stranger(qm->engine, "%s: quick mode %08x message 2 dropped: it %s",
+	ike_log_stranger(qm->engine, "%s: quick mode %08x message 2 dropped: %s",
 			 v1_mm_text(qm->mm, name), qm->message_id, why);
 }
 
@@ -187,17 +187,17 @@ static const char *check_message2(struct v1_qm *qm, const struct wire_chain *cha
 		return err.why;
 	if (sa->proposals != 1 || sa->count != 1 || sa->proposal[0].spi.len != 4 ||
 	    wire_get32(sa->proposal[0].spi.p) < 256)
-		return "does not choose exactly one proposal with an SPI";
+		return "it does not choose exactly one proposal with an SPI";
 	*ret_method = our_offer(qm, &sa->transform[0]);
 	if (!*ret_method)
-		return "chooses a proposal that was not offered";
+		return "it chooses a proposal that was not offered";
 	if (!!ke != (sa->transform[0].xi_group != XI_GROUP_NONE) ||
 	    (ke && ke->body.len != xi_group_info(sa->transform[0].xi_group)->pub_len))
-		return "has a key exchange that does not fit the group";
+		return "the key exchange does not fit the group";
 	if (nonce.len < WIRE_NONCE_MIN || nonce.len > WIRE_NONCE_MAX)
-		return "has a nonce of a wrong length";
+		return "the nonce has a wrong length";
 	if (!same_ids(qm, chain))
-		return "changes the identities";
+		return "it changes the identities";
 	return NULL;
 }
 
@@ -227,33 +227,33 @@ void v1_quick_message2(struct v1_qm *qm, const struct ike_header *hdr, const uin
 	const struct ike_qm_method *method = NULL;
 	const struct wire_payload *ke;
 	uint8_t iv[CRYPTO_BLOCK_MAX], hash[CRYPTO_DIGEST_MAX];
-	struct wire_error err = {"has a wrong HASH", 0};
+	struct wire_error err = {"the HASH is wrong", 0};
 	struct wire_slice rest, nonce;
 	struct wire_chain chain;
 	struct wire_sa_p2 sa;
 	uint32_t life_s, life_kb;
 	struct v1_child *child;
-	char reason[IKE_REASON_MAX];
+	char reason[IKE_REASON_MAX], text[V1_NAME];
 	const char *why;
 	int rc;
 
 	memcpy(iv, qm->iv, sizeof(iv));
 	if (v1_decrypt(mm, iv, hdr, msg, len, &chain, &err) ||
 	    v1_expect(V1_MSG_QM2, &chain, &err)) {
-		bad(qm, err.why);
+		bad(qm, v1_error_text(&err, text));
 		return;
 	}
 	rest = v1_behind_hash(&chain);
 	if (ikev1_hash_2(&mm->keys, qm->message_id, qm->ni.b, qm->ni.len, rest.p, rest.len, hash) ||
 	    !v1_hash_is(&chain, mm, hash)) {
 		mm->engine->counters.dropped_bad_hash++;
-		bad(qm, "has a wrong HASH");
+		bad(qm, "the HASH is wrong");
 		return;
 	}
 	why = check_message2(qm, &chain, &sa, &method);
 	if (why) {
 		/* Authenticated, so it is the peer's last word. */
-		snprintf(reason, sizeof(reason), "failure point peer: quick mode message 2 %s",
+		snprintf(reason, sizeof(reason), "failure point peer: quick mode message 2: %s",
 			 why);
 		v1_qm_end(qm, -EPROTO, reason);
 		return;

@@ -112,7 +112,7 @@ static int read_request(const struct v1_mm *mm, const struct wire_chain *chain, 
 			struct refusal *refusal)
 {
 	const struct wire_payload *ke = wire_chain_find(chain, IKE_PAYLOAD_KE, 0);
-	struct wire_error err = {"cannot be read", 0};
+	struct wire_error err = {"the proposal cannot be read", 0};
 	uint32_t offered_s;
 	char why[400];
 
@@ -121,7 +121,7 @@ static int read_request(const struct v1_mm *mm, const struct wire_chain *chain, 
 	if (ret->nonce.len < WIRE_NONCE_MIN || ret->nonce.len > WIRE_NONCE_MAX)
 		return refuse(refusal, IKE_N1_PAYLOAD_MALFORMED, "nonce of a wrong length");
 	if (wire_sa_p2_parse(wire_chain_find(chain, IKE_PAYLOAD_SA, 0)->body, &ret->sa, &err))
-		return refuse(refusal, IKE_N1_BAD_PROPOSAL_SYNTAX, "proposal %s", err.why);
+		return refuse(refusal, IKE_N1_BAD_PROPOSAL_SYNTAX, "%s", err.why);
 	if (ret->sa.proposals && ret->sa.proposal[0].spi.len == 4)
 		refusal->spi = wire_get32(ret->sa.proposal[0].spi.p);
 	if (take_ids(mm, chain, &ret->traffic, refusal))
@@ -291,12 +291,12 @@ void v1_quick_message1(struct v1_mm *mm, const struct ike_header *hdr, const uin
 {
 	struct ike_engine *engine = mm->engine;
 	uint8_t iv[CRYPTO_BLOCK_MAX], hash[CRYPTO_DIGEST_MAX];
-	struct wire_error err = {"cannot be decrypted", 0};
+	struct wire_error err = {"it could not be decrypted", 0};
 	struct refusal refusal = {0};
 	struct request request;
 	struct wire_chain chain;
 	struct wire_slice rest;
-	char name[V1_NAME];
+	char name[V1_NAME], text[V1_NAME];
 
 	if (v1_mm_id_used(mm, hdr->message_id)) {
 		engine->counters.dropped_malformed++; /* a replay, or a late repetition */
@@ -306,8 +306,8 @@ void v1_quick_message1(struct v1_mm *mm, const struct ike_header *hdr, const uin
 	    v1_decrypt(mm, iv, hdr, msg, len, &chain, &err) ||
 	    v1_expect(V1_MSG_QM1, &chain, &err)) {
 		engine->counters.dropped_malformed++;
-		ike_log_stranger(engine, "%s: quick mode %08x message 1 dropped: it %s",
-				 v1_mm_text(mm, name), hdr->message_id, err.why);
+		ike_log_stranger(engine, "%s: quick mode %08x message 1 dropped: %s",
+				 v1_mm_text(mm, name), hdr->message_id, v1_error_text(&err, text));
 		return;
 	}
 	rest = v1_behind_hash(&chain);
@@ -338,16 +338,16 @@ void v1_quick_message3(struct v1_qm *qm, const struct ike_header *hdr, const uin
 	struct v1_mm *mm = qm->mm;
 	struct ike_engine *engine = qm->engine;
 	uint8_t iv[CRYPTO_BLOCK_MAX], hash[CRYPTO_DIGEST_MAX];
-	struct wire_error err = {"has a wrong HASH", 0};
-	char name[V1_NAME], traffic[V1_TRAFFIC_TEXT];
+	struct wire_error err = {"the HASH is wrong", 0};
+	char name[V1_NAME], traffic[V1_TRAFFIC_TEXT], text[V1_NAME];
 	struct wire_chain chain;
 
 	memcpy(iv, qm->iv, sizeof(iv));
 	if (v1_decrypt(mm, iv, hdr, msg, len, &chain, &err) ||
 	    v1_expect(V1_MSG_QM3, &chain, &err)) {
 		engine->counters.dropped_malformed++;
-		ike_log_stranger(engine, "%s: quick mode %08x message 3 dropped: it %s",
-				 v1_mm_text(mm, name), qm->message_id, err.why);
+		ike_log_stranger(engine, "%s: quick mode %08x message 3 dropped: %s",
+				 v1_mm_text(mm, name), qm->message_id, v1_error_text(&err, text));
 		return;
 	}
 	if (ikev1_hash_3(&mm->keys, qm->message_id, qm->ni.b, qm->ni.len, qm->nr.b, qm->nr.len,

@@ -203,6 +203,9 @@ int v1_encrypt(const struct v1_mm *mm, uint8_t iv[CRYPTO_BLOCK_MAX], struct wire
 int v1_decrypt(struct v1_mm *mm, uint8_t iv[CRYPTO_BLOCK_MAX], const struct ike_header *hdr,
 	       const uint8_t *msg, size_t len, struct wire_chain *ret, struct wire_error *err);
 void v1_forget_plain(struct ike_engine *engine);
+/* "KE: this mandatory payload is missing" */
+#define V1_NAME 96
+const char *v1_error_text(const struct wire_error *err, char buf[V1_NAME]);
 /* Everything in the chain behind its first payload (the HASH), without padding. */
 struct wire_slice v1_behind_hash(const struct wire_chain *chain);
 /* Sends, and keeps a copy for retransmission. */
@@ -277,6 +280,8 @@ struct v1_mm *v1_mm_find(struct ike_engine *engine, const struct ike_path *path,
 /* Responder: the main mode that a repeated message 1 belongs to. */
 struct v1_mm *v1_mm_find_first(struct ike_engine *engine, const struct ike_path *path,
 			       const uint8_t cookie_i[WIRE_COOKIE_LEN]);
+/* Did we start a main mode with this cookie ourselves? */
+bool v1_mm_is_own_cookie(struct ike_engine *engine, const uint8_t cookie_i[WIRE_COOKIE_LEN]);
 bool v1_mm_any_established(struct ike_engine *engine, const struct xi_addr *remote);
 /* Ends it. Waiting quick modes look for another one, or fail with this reason. */
 void v1_mm_end(struct v1_mm *mm, const char *reason);
@@ -289,7 +294,6 @@ int v1_mm_id_remember(struct v1_mm *mm, uint32_t message_id);
 void v1_mm_reap(struct ike_engine *engine);
 void v1_handshake_free(struct v1_handshake *hs);
 /* "192.0.2.1 main mode 0011223344556677" for log lines. */
-#define V1_NAME 96
 const char *v1_mm_text(const struct v1_mm *mm, char buf[V1_NAME]);
 
 /* --------------------------------------------------------------- main_*.c */

@@ -39,6 +39,11 @@ static struct sim *sim_up(void)
 
 /* ------------------------------------------------------- altered on the way */
 
+static enum sim_fate drop_all(struct sim *sim, struct sim_packet *packet, void *arg)
+{
+	return DROP;
+}
+
 struct flip {
 	unsigned number;
 	size_t bit;
@@ -331,6 +336,65 @@ static void a_forged_refusal_does_not_end_a_negotiation(void **state)
 	sim_free(sim);
 }
 
+/* With one key for both directions, alice must not be talked into trusting herself. */
+static void reflected_messages_lead_nowhere(void **state)
+{
+	struct sim *sim = sim_new();
+	unsigned next = 1;
+
+	sim->wire = drop_all;
+	sim_acquire(sim, ALICE);
+	for (int i = 0; i < 20; i++) {
+		while (next <= sim->sent && next < 63) {
+			sim_inject(sim, ALICE, sim->kept[next]->bytes, sim->kept[next]->len);
+			next++;
+		}
+		sim_run(sim, 500);
+	}
+	assert_int_equal(sim_counters(sim, ALICE).mm_responded, 0);
+	assert_int_equal(sim_established(sim, ALICE), 0);
+	sim_free(sim);
+}
+
+/* Message 6 as bob would send it, but with this address as his identity. */
+static void forge_message6(struct sim *sim, const struct xi_addr *identity)
+{
+	struct v1_mm *mm = mm_of(sim, ALICE);
+	const struct v1_key_exchange *kex = mm->hs->kex;
+	const struct xi_prefix id = {*identity, 32};
+	uint8_t mem[V1_MESSAGE_MAX], hash[CRYPTO_DIGEST_MAX], iv[CRYPTO_BLOCK_MAX];
+	size_t id_at = WIRE_HEADER_LEN + 4;
+	struct wire_buf wb;
+
+	v1_begin(&wb, mem, mm, IKE_EXCHANGE_MAIN, 0);
+	wire_put_id1_prefix(&wb, &id, 0, 0);
+	assert_int_equal(ikev1_hash_phase1(&mm->keys, kex->peer, crypto_dh_public(kex->dh),
+					   crypto_dh_len(kex->dh), mm->cookie_r, mm->cookie_i,
+					   mm->hs->sa_b, mm->hs->sa_len, mem + id_at,
+					   wb.len - id_at, hash),
+			 0);
+	wire_put_payload(&wb, IKE_PAYLOAD_HASH, hash, crypto_digest_len(mm->method.hash));
+	memcpy(iv, mm->iv, sizeof(iv));
+	assert_int_equal(v1_encrypt(mm, iv, &wb), 0);
+	sim_inject(sim, ALICE, mem, wb.len);
+}
+
+/* The HASH is right, but the identity is alice's own. */
+static void a_peer_may_not_have_our_own_identity(void **state)
+{
+	struct sim *sim = sim_new();
+
+	sim_acquire(sim, ALICE);
+	sim_run(sim, 4);
+	assert_string_equal(sim_mm_state(sim, ALICE), "MM_I5_SENT");
+	forge_message6(sim, &sim->host[ALICE].addr);
+	assert_int_equal(sim_established(sim, ALICE), 0);
+	assert_true(sim_logged(sim, ALICE, "ID: the identity is our own address"));
+	forge_message6(sim, &sim->host[BOB].addr); /* so it was the identity */
+	assert_int_equal(sim_established(sim, ALICE), 1);
+	sim_free(sim);
+}
+
 static void an_informational_is_not_taken_twice(void **state)
 {
 	struct sim *sim = sim_up();
@@ -436,11 +500,6 @@ static void flood(struct sim *sim, unsigned count, unsigned hosts)
 	}
 }
 
-static enum sim_fate drop_all(struct sim *sim, struct sim_packet *packet, void *arg)
-{
-	return DROP;
-}
-
 static void half_open_negotiations_are_capped(void **state)
 {
 	struct sim *sim = sim_new();
@@ -542,6 +601,8 @@ int main(void)
 		cmocka_unit_test(one_may_delete_only_what_is_one_s_own),
 		cmocka_unit_test(unprotected_notifies_are_only_noted),
 		cmocka_unit_test(a_forged_refusal_does_not_end_a_negotiation),
+		cmocka_unit_test(reflected_messages_lead_nowhere),
+		cmocka_unit_test(a_peer_may_not_have_our_own_identity),
 		cmocka_unit_test(an_informational_is_not_taken_twice),
 		cmocka_unit_test(quick_mode_hashes_are_verified),
 		cmocka_unit_test(half_open_negotiations_are_capped),
