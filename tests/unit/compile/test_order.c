@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The order of precedence, one level after the other; filters that are shadowed
+ * or ambiguous; and what the reference model makes of fragments and ICMP.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <errno.h>
+
+#include <cmocka.h>
+
+#include "../../lib/compile_text.h"
+#include "util/addr.h"
+
+static struct filter open_filter(uint32_t id)
+{
+	struct filter f = {.id = id,
+			   .rule = id,
+			   .rule_name = "r",
+			   .dir = XI_DIR_IN,
+			   .band = XI_BAND_RULES,
+			   .action = XI_ACT_PERMIT,
+			   .family = 4,
+			   .remote_port_hi = 65535,
+			   .local_port_hi = 65535,
+			   .icmp_type = -1,
+			   .icmp_code = -1,
+			   .iface_class = -1};
+
+	f.remote.addr.family = f.local.addr.family = 4;
+	return f;
+}
+
+static struct xi_prefix prefix(const char *text)
+{
+	struct xi_prefix p;
+
+	assert_int_equal(xi_prefix_parse(text, &p), 0);
+	return p;
+}
+
+/* a wins against b, both ways of asking, and the word is right. */
+static void expect_wins(const struct filter *a, const struct filter *b, const char *on)
+{
+	assert_true(filter_compare(a, b) < 0);
+	assert_true(filter_compare(b, a) > 0);
+	assert_string_equal(filter_lost_on(a, b), on);
+}
+
+/*
+ * Each step gives the loser everything that counts less, so only the level under
+ * test can have decided.
+ */
+static void each_level_beats_all_below_it(void **unused)
+{
+	struct filter a = open_filter(9), b = open_filter(1);
+
+	expect_wins(&b, &a, "filter id");
+	b.action = XI_ACT_PERMIT;
+	a.action = XI_ACT_NEGOTIATE;
+	expect_wins(&a, &b, "action");
+	a.action = XI_ACT_BLOCK;
+	b.action = XI_ACT_NEGOTIATE;
+	expect_wins(&a, &b, "action");
+	a.action = XI_ACT_PERMIT;
+	b.action = XI_ACT_BLOCK;
+	a.iface_class = XI_IFACE_LAN;
+	expect_wins(&a, &b, "interface class");
+	a.iface_class = -1;
+	b.iface_class = XI_IFACE_LAN;
+	a.icmp_type = b.icmp_type = 8;
+	a.icmp_code = 0;
+	expect_wins(&a, &b, "ICMP code");
+	a.icmp_code = -1;
+	b.icmp_type = -1;
+	expect_wins(&a, &b, "ICMP type");
+	a.icmp_type = -1;
+	b.icmp_type = 8;
+	a.local_port_lo = a.local_port_hi = 80;
+	b.local_port_lo = 80;
+	b.local_port_hi = 81;
+	expect_wins(&a, &b, "local port");
+	a.local_port_lo = 0;
+	a.local_port_hi = 65535;
+	a.remote_port_lo = 1;
+	expect_wins(&a, &b, "remote port");
+	a.remote_port_lo = 0;
+	b.remote_port_hi = 0;
+	a.proto_given = true;
+	expect_wins(&a, &b, "protocol");
+	a.proto_given = false;
+	b.proto_given = true;
+	a.local = prefix("128.0.0.0/1");
+	expect_wins(&a, &b, "local prefix");
+	a.local = prefix("0.0.0.0/0");
+	b.local = prefix("192.0.2.1");
+	a.remote = prefix("128.0.0.0/1");
+	expect_wins(&a, &b, "remote prefix");
+	a.remote = prefix("0.0.0.0/0");
+	b.remote = prefix("192.0.2.1");
+	a.band = XI_BAND_EXEMPTION;
+	expect_wins(&a, &b, "band");
+	b.band = XI_BAND_BOOT;
+	expect_wins(&b, &a, "band");
+	a.band = XI_BAND_IKE;
+	expect_wins(&a, &b, "band");
+}
+
+static void me_counts_as_a_full_length_local_prefix(void **unused)
+{
+	struct filter me = open_filter(2), address = open_filter(1), net = open_filter(3);
+
+	me.local_is_me = true;
+	address.local = prefix("192.0.2.1");
+	net.local = prefix("192.0.2.0/31");
+	expect_wins(&me, &net, "local prefix");
+	expect_wins(&address, &me, "filter id");
+	me.action = XI_ACT_BLOCK;
+	expect_wins(&me, &address, "action");
+}
+
+/* ------------------------------------------------------------------ conflicts */
+
+static const char shadow_text[] =
+	"filter-lists:\n"
+	"  one: [{src: 10.0.0.0/8, dst: me, proto: tcp, dst-port: 80, mirrored: false}]\n"
+	"  same: [{src: 10.0.0.0/8, dst: me, proto: tcp, dst-port: 80, mirrored: false}]\n"
+	"rules:\n"
+	"  - {name: open, filter-list: one, action: permit}\n"
+	"  - {name: shut, filter-list: same, action: block}\n";
+
+static void of_the_same_selectors_the_most_restrictive_stays(void **unused)
+{
+	struct diag diag = {0};
+	struct image *image = compile_text(shadow_text, NULL, 0, &diag);
+	char *lines = image_lines(image);
+
+	assert_string_equal(lines, "3 shut in block 6 10.0.0.0/8:any me4:80\n");
+	assert_int_equal(diag.warnings, 1);
+	assert_non_null(strstr(diag.entries[0].text, "'open' (permit) is shadowed by rule 'shut'"));
+	free(lines);
+	image_free(image);
+	diag_free(&diag);
+}
+
+static void overlapping_ranges_of_one_size_are_ambiguous(void **unused)
+{
+	struct diag diag = {0};
+	struct image *image = compile_text(
+		"filter-lists:\n"
+		"  a: [{src: 10.0.0.0/8, dst: me, proto: tcp, dst-port: 80-89, mirrored: false}]\n"
+		"  b: [{src: 10.0.0.0/8, dst: me, proto: tcp, dst-port: 85-94, mirrored: false}]\n"
+		"  c: [{src: 10.0.0.0/8, dst: me, proto: tcp, dst-port: 90-95, mirrored: false}]\n"
+		"rules:\n"
+		"  - {name: open, filter-list: a, action: permit}\n"
+		"  - {name: shut, filter-list: b, action: block}\n"
+		"  - {name: small, filter-list: c, action: permit}\n",
+		NULL, 0, &diag);
+
+	/* c is smaller, so more specific: not ambiguous, and not disjoint either. */
+	assert_int_equal(image->count, 3);
+	assert_int_equal(diag.warnings, 1);
+	assert_non_null(strstr(diag.entries[0].text, "ambiguous: rule 'shut' (block) and rule "
+						     "'open' (permit)"));
+	image_free(image);
+	diag_free(&diag);
+}
+
+static void me_and_a_local_address_are_ambiguous(void **unused)
+{
+	static const char text[] =
+		"filter-lists:\n"
+		"  a: [{src: 10.0.0.0/8, dst: me, proto: tcp, mirrored: false}]\n"
+		"  b: [{src: 10.0.0.0/8, dst: 192.0.2.1, proto: tcp, mirrored: false}]\n"
+		"rules:\n"
+		"  - {name: open, filter-list: a, action: permit}\n"
+		"  - {name: shut, filter-list: b, action: block}\n";
+	struct compile_opts opts = {.no_tables = true, .me_count = 1};
+	struct diag diag = {0};
+	struct xi_addr me;
+
+	image_free(compile_text(text, NULL, 0, &diag));
+	assert_int_equal(diag.warnings, 0);
+	xi_addr_parse("192.0.2.1", &me);
+	opts.me = &me;
+	image_free(compile_text(text, &opts, 0, &diag));
+	assert_int_equal(diag.warnings, 1);
+	diag_free(&diag);
+}
+
+/* -------------------------------------------------------------- model details */
+
+static enum xi_action ask(const struct filter *filters, size_t count, const struct xi_pkt *pkt)
+{
+	struct compile_opts opts = {0};
+	struct image *image;
+	enum xi_action action;
+
+	assert_int_equal(compile_filters(filters, count, NULL, &opts, &image, NULL), 0);
+	action = model_classify(image, pkt).action;
+	image_free(image);
+	return action;
+}
+
+/* Neither in through a permitted port nor around a blocked one. */
+static void a_later_fragment_has_no_ports_to_hide_behind(void **unused)
+{
+	struct xi_pkt whole = {.family = 4, .proto = 17, .local_port = 53};
+	struct xi_pkt frag = {.family = 4, .proto = 17, .flags = XI_PKT_LATER_FRAG};
+	struct filter f[2] = {open_filter(1), open_filter(2)};
+
+	f[0].proto_given = true;
+	f[0].proto = 17;
+	f[0].local_port_lo = f[0].local_port_hi = 53;
+	f[1].action = XI_ACT_BLOCK;
+	assert_int_equal(ask(f, 2, &whole), XI_ACT_PERMIT);
+	assert_int_equal(ask(f, 2, &frag), XI_ACT_BLOCK);
+	f[0].action = XI_ACT_BLOCK;
+	f[1].action = XI_ACT_PERMIT;
+	assert_int_equal(ask(f, 2, &frag), XI_ACT_BLOCK);
+	f[0].action = XI_ACT_NEGOTIATE;
+	assert_int_equal(ask(f, 2, &frag), XI_ACT_NEGOTIATE);
+	frag.proto = 6;
+	assert_int_equal(ask(f, 2, &frag), XI_ACT_PERMIT);
+}
+
+static void icmp_types_and_codes(void **unused)
+{
+	struct xi_pkt echo = {.family = 4, .proto = 1, .icmp_type = 8, .icmp_code = 0};
+	struct xi_pkt udp = {.family = 4, .proto = 17, .icmp_type = 8};
+	struct filter f[3] = {open_filter(1), open_filter(2), open_filter(3)};
+
+	for (int i = 0; i < 3; i++) {
+		f[i].proto_given = true;
+		f[i].proto = 1;
+	}
+	f[1].icmp_type = 8;
+	f[1].action = XI_ACT_NEGOTIATE;
+	f[2].icmp_type = 8;
+	f[2].icmp_code = 0;
+	f[2].action = XI_ACT_BLOCK;
+	assert_int_equal(ask(f, 3, &echo), XI_ACT_BLOCK);
+	echo.icmp_code = 1;
+	assert_int_equal(ask(f, 3, &echo), XI_ACT_NEGOTIATE);
+	echo.icmp_type = 0;
+	assert_int_equal(ask(f, 3, &echo), XI_ACT_PERMIT);
+	assert_int_equal(ask(f, 3, &udp), XI_ACT_NONE);
+}
+
+/* The tables are a function of the filters: no clock, no address, no chance in them. */
+static void the_same_policy_gives_the_same_tables(void **unused)
+{
+	struct compile_opts opts = {.rows = COMPILE_ROWS_ALWAYS};
+	struct image *a = compile_text(shadow_text, &opts, 0, NULL);
+	struct image *b = compile_text(shadow_text, &opts, 0, NULL);
+
+	for (int t = 0; t < XI_TABLE_MAX; t++) {
+		assert_int_equal(a->tables[t].value_size % 8, 0);
+		assert_true(a->tables[t].count >= 1);
+		assert_int_equal(a->tables[t].count, b->tables[t].count);
+		assert_memory_equal(a->tables[t].data, b->tables[t].data,
+				    (size_t)a->tables[t].count * a->tables[t].value_size);
+	}
+	image_free(a);
+	image_free(b);
+}
+
+/* 64 remote lengths times 65 local ones: one space has room for 4,096 shapes. */
+static void too_many_shapes_are_refused_in_words(void **unused)
+{
+	struct filter *filters = calloc(64 * 65, sizeof(*filters));
+	struct compile_opts opts = {.rows = COMPILE_ROWS_NEVER};
+	struct image *image = NULL;
+	struct diag diag = {0};
+
+	assert_non_null(filters);
+	for (size_t i = 0; i < 64 * 65; i++) {
+		filters[i] = open_filter(i + 1);
+		filters[i].family = filters[i].remote.addr.family = filters[i].local.addr.family =
+			6;
+		filters[i].remote.len = i / 65;
+		filters[i].local.len = i % 65;
+	}
+	assert_int_equal(compile_filters(filters, 64 * 65, NULL, &opts, &image, &diag), -EINVAL);
+	assert_null(image);
+	assert_int_equal(diag.errors, 1);
+	assert_non_null(strstr(diag.entries[0].text, "4160 different pairs of prefix lengths"));
+	diag_free(&diag);
+	assert_int_equal(compile_filters(filters, 4096, NULL, &opts, &image, &diag), 0);
+	image_free(image);
+	free(filters);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_level_beats_all_below_it),
+		cmocka_unit_test(me_counts_as_a_full_length_local_prefix),
+		cmocka_unit_test(of_the_same_selectors_the_most_restrictive_stays),
+		cmocka_unit_test(overlapping_ranges_of_one_size_are_ambiguous),
+		cmocka_unit_test(me_and_a_local_address_are_ambiguous),
+		cmocka_unit_test(a_later_fragment_has_no_ports_to_hide_behind),
+		cmocka_unit_test(icmp_types_and_codes),
+		cmocka_unit_test(the_same_policy_gives_the_same_tables),
+		cmocka_unit_test(too_many_shapes_are_refused_in_words),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
