@@ -8,10 +8,11 @@
 #include "ike/wire/payload.h"
 #include "ike/wire/sub.h"
 
-#define HASH_MAX   1024 /* the GSS-API method wraps the hash in a token */
-#define NATD_MAX   64
-#define NONCE2_MIN 16 /* RFC 7296 3.9 */
-#define VID_MAX	   4096
+#define HASH_MAX     1024 /* the GSS-API method wraps the hash in a token */
+#define NATD_MAX     64
+#define NONCE2_MIN   16 /* RFC 7296 3.9 */
+#define VID_MAX	     4096
+#define CP_ATTRS_MAX 128
 
 static int sized(struct wire_slice body, size_t min, size_t max, uint8_t type, const char *why,
 		 struct wire_error *err)
@@ -19,12 +20,40 @@ static int sized(struct wire_slice body, size_t min, size_t max, uint8_t type, c
 	return body.len < min || body.len > max ? wire_bad(err, type, why) : 0;
 }
 
-/* Type, reserved, identifier, then attributes (RFC 2408 style, also in RFC 7296 3.15). */
+/* The attribute payload of transaction exchanges: type, reserved, identifier, attributes. */
 static int attributes_check(struct wire_slice body, uint8_t type, struct wire_error *err)
 {
 	if (body.len < 4)
 		return wire_bad(err, type, "a configuration payload is cut short");
 	return wire_attrs_check((struct wire_slice){body.p + 4, body.len - 4}, err);
+}
+
+/*
+ * The same in version 2: here the top bit of an attribute means nothing and
+ * every attribute has a length (RFC 7296 3.15.1).
+ */
+static int cp_check(struct wire_slice body, uint8_t type, struct wire_error *err)
+{
+	unsigned count = 0;
+
+	if (body.len < 4)
+		return wire_bad(err, type, "a configuration payload is cut short");
+	body.p += 4;
+	body.len -= 4;
+	while (body.len) {
+		size_t len;
+
+		if (body.len < 4)
+			return wire_bad(err, type, "a configuration attribute is cut short");
+		len = 4 + (size_t)wire_get16(body.p + 2);
+		if (len > body.len)
+			return wire_bad(err, type, "a configuration attribute runs past the end");
+		if (++count > CP_ATTRS_MAX)
+			return wire_bad(err, type, "too many configuration attributes");
+		body.p += len;
+		body.len -= len;
+	}
+	return 0;
 }
 
 static int cert_check(struct wire_slice body, uint8_t type, struct wire_error *err)
@@ -155,7 +184,7 @@ static int validate2(uint8_t type, struct wire_slice body, struct wire_error *er
 	case IKE_PAYLOAD_V2_SKF:
 		return sized(body, 5, SIZE_MAX, type, "an empty encrypted fragment", err);
 	case IKE_PAYLOAD_V2_CP:
-		return attributes_check(body, type, err);
+		return cp_check(body, type, err);
 	case IKE_PAYLOAD_V2_EAP:
 		return eap_check(body, type, err);
 	}

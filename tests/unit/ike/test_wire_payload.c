@@ -236,6 +236,100 @@ static void payloads_of_the_other_version_are_unknown(void **state)
 	assert_int_equal(wire_validate(1, IKE_PAYLOAD_PROPOSAL, body, NULL), -EBADMSG);
 }
 
+/* Only the structure of version 2 is judged so far; every fault must show. */
+static void version_2_payloads_are_bounded(void **state)
+{
+	static const struct {
+		uint8_t type;
+		const char *body;
+		bool good;
+	} cases[] = {
+		/* One IPv4 selector, all ports, 192.0.2.0 - 192.0.2.255. */
+		{IKE_PAYLOAD_V2_TSI,
+		 "01000000"
+		 "070000100000ffffc0000200c00002ff",
+		 true},
+		{IKE_PAYLOAD_V2_TSI,
+		 "02000000"
+		 "070000100000ffffc0000200c00002ff",
+		 false},
+		{IKE_PAYLOAD_V2_TSI,
+		 "00000000"
+		 "070000100000ffffc0000200c00002ff",
+		 false},
+		{IKE_PAYLOAD_V2_TSI,
+		 "01000000"
+		 "070000110000ffffc0000200c00002ff00",
+		 false},
+		{IKE_PAYLOAD_V2_TSI,
+		 "01000000"
+		 "080000100000ffffc0000200c00002ff",
+		 false},
+		/* A selector of an unknown type may be of any length that fits. */
+		{IKE_PAYLOAD_V2_TSR,
+		 "01000000"
+		 "0900000aaaaaaaaaaaaa",
+		 true},
+		{IKE_PAYLOAD_V2_TSR,
+		 "01000000"
+		 "09000007aaaaaaaa",
+		 false},
+		{IKE_PAYLOAD_V2_TSR, "010000", false},
+		/* EAP: code, identifier, length. */
+		{IKE_PAYLOAD_V2_EAP, "01070004", true},
+		{IKE_PAYLOAD_V2_EAP, "01070005", false},
+		{IKE_PAYLOAD_V2_EAP, "0107000401", false},
+		/* Configuration: the reserved bit of an attribute does not make it short. */
+		{IKE_PAYLOAD_V2_CP,
+		 "01000000"
+		 "00010004c0000201"
+		 "00030000",
+		 true},
+		{IKE_PAYLOAD_V2_CP,
+		 "01000000"
+		 "80010004c0000201",
+		 true},
+		{IKE_PAYLOAD_V2_CP,
+		 "01000000"
+		 "00010005c0000201",
+		 false},
+		{IKE_PAYLOAD_V2_CP,
+		 "01000000"
+		 "000100",
+		 false},
+		/* SA: one ESP proposal with one transform, its key length an attribute. */
+		{IKE_PAYLOAD_V2_SA,
+		 "0000001801030401c0ffee01"
+		 "0000000c01000014800e0080",
+		 true},
+		{IKE_PAYLOAD_V2_SA,
+		 "0000001801030402c0ffee01"
+		 "0000000c01000014800e0080",
+		 false},
+		{IKE_PAYLOAD_V2_SA,
+		 "0000001801030401c0ffee01"
+		 "0000000d01000014800e0080",
+		 false},
+		{IKE_PAYLOAD_V2_SA,
+		 "0200001801030401c0ffee01"
+		 "0000000c01000014800e0080",
+		 false},
+		{IKE_PAYLOAD_V2_AUTH, "0200000001", true},
+		{IKE_PAYLOAD_V2_AUTH, "02000000", false},
+		{IKE_PAYLOAD_V2_SK, "", false},
+		{IKE_PAYLOAD_V2_SKF, "00010001", false},
+		{IKE_PAYLOAD_V2_SKF, "0001000100", true},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct wire_error err = {"accepted", 0};
+		int rc = wire_validate(2, cases[i].type, hex(cases[i].body), &err);
+
+		if (rc != (cases[i].good ? 0 : -EBADMSG))
+			fail_msg("case %zu, type %u: %d, %s", i, cases[i].type, rc, err.why);
+	}
+}
+
 static void small_payloads_have_their_form(void **state)
 {
 	const struct xi_addr v6 = {.family = 6, .b = {0x20, 1, [15] = 9}};
@@ -317,6 +411,7 @@ int main(void)
 		cmocka_unit_test(deletes_that_do_not_add_up_are_refused),
 		cmocka_unit_test(nonces_outside_the_limits_are_refused),
 		cmocka_unit_test(payloads_of_the_other_version_are_unknown),
+		cmocka_unit_test(version_2_payloads_are_bounded),
 		cmocka_unit_test(small_payloads_have_their_form),
 		cmocka_unit_test(vendor_ids_are_known_by_name),
 		cmocka_unit_test(numbers_have_names),
