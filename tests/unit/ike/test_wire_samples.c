@@ -24,7 +24,8 @@
 /* The scanner's text of a message, as one string to search in. */
 static char said[16384];
 
-static void expect_said(const char *file, const char *fmt, ...)
+static void __attribute__((format(printf, 2, 3)))
+expect_said(const char *file, const char *fmt, ...)
 {
 	char text[1024];
 	va_list ap;
