@@ -25,7 +25,9 @@
 
 /* ------------------------------------------------------------- calls out */
 
-static void vlog(struct ike_engine *engine, enum ike_log_level level, const char *fmt, va_list args)
+__attribute__((format(printf, 3, 0))) static void vlog(struct ike_engine *engine,
+						       enum ike_log_level level, const char *fmt,
+						       va_list args)
 {
 	char line[IKE_LINE];
 

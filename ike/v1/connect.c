@@ -104,7 +104,10 @@ void v1_connect(struct v1_qm *qm, const struct v1_mm * not, bool may_start, cons
 	if (mm) {
 		v1_qm_attach(qm, mm);
 		err = v1_quick_start(qm);
-		if (err) {
+		if (err == -EAGAIN && qm->starts++ < V1_STARTS_MAX) {
+			qm->restart_ms = engine->now_ms + V1_RESTART_MS;
+			v1_qm_arm(qm);
+		} else if (err) {
 			snprintf(why, sizeof(why),
 				 "failure point me: quick mode could not be started: %s",
 				 strerror(-err));

@@ -110,8 +110,12 @@ static void on_timer(struct ike_timer *timer)
 	case V1_QM_R2_SENT:
 		v1_resend(qm->engine, &qm->mm->path, &qm->sent);
 		break;
-	case V1_QM_NEW:
 	case V1_QM_WAITING:
+		LIST_REMOVE(qm, of_mm);
+		qm->mm = NULL;
+		v1_connect(qm, NULL, true, "failure point me: no main mode");
+		return;
+	case V1_QM_NEW:
 	case V1_QM_I3_SENT:
 	case V1_QM_R_DONE:
 	case V1_QM_DEAD:
@@ -136,8 +140,10 @@ void v1_qm_arm(struct v1_qm *qm)
 	case V1_QM_R_DONE:
 		due = qm->give_up_ms;
 		break;
+	case V1_QM_WAITING:
+		due = qm->restart_ms;
+		break;
 	case V1_QM_NEW:
-	case V1_QM_WAITING: /* its main mode has the timer */
 	case V1_QM_DEAD:
 	case V1_QM_STATE_MAX:
 		break;
@@ -162,7 +168,7 @@ struct v1_qm *v1_qm_new(struct ike_engine *engine, bool initiator)
 	qm->initiator = initiator;
 	qm->generation = engine->rules.generation;
 	qm->started_ms = engine->now_ms;
-	qm->give_up_ms = IKE_NEVER;
+	qm->give_up_ms = qm->restart_ms = IKE_NEVER;
 	qm->timer = (struct ike_timer){.due_ms = IKE_NEVER, .fire = on_timer};
 	return qm;
 }

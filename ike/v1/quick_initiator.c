@@ -79,6 +79,7 @@ int v1_quick_start(struct v1_qm *qm)
 	if (err)
 		return err;
 	mm->quick_modes++;
+	qm->restart_ms = IKE_NEVER;
 	v1_qm_move(qm, V1_QM_I1_SENT);
 	qm->give_up_ms = engine->now_ms + (((uint64_t)V1_RETRY_MS << V1_TRIES) - V1_RETRY_MS);
 	v1_qm_arm(qm);

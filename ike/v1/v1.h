@@ -36,6 +36,8 @@
 #define V1_BUCKETS	    1024
 #define V1_TRIES	    6 /* 1, 2, 4, 8, 16, 32 seconds: given up after 63 */
 #define V1_RETRY_MS	    1000
+#define V1_STARTS_MAX	    10 /* waits for SPIs, V1_RESTART_MS each */
+#define V1_RESTART_MS	    200
 #define V1_REPEAT_MS	    500	  /* a repeated request is answered at most this often */
 #define V1_KEEP_ANSWER_MS   65000 /* as long as the peer may still repeat its last request */
 #define V1_UNCONFIRMED_MS   30000 /* responder: SA removed when message 3 does not come */
@@ -149,6 +151,8 @@ struct v1_qm {
 	enum v1_qm_state state; /* set by v1_qm_move() alone */
 	bool initiator;
 	uint8_t moved; /* how often it had to change its main mode */
+	uint8_t starts; /* how often it could not start for want of an SPI */
+	uint64_t restart_ms; /* when it tries again, IKE_NEVER = when its main mode is there */
 	uint32_t message_id;
 	struct ike_rule rule; /* as it was when this began */
 	uint32_t generation;

@@ -110,7 +110,10 @@ struct ike_ops {
 			  size_t ni_len, const void *nr, size_t nr_len,
 			  uint8_t ret[IKE_SKEYID_MAX]);
 
-	/* A fresh inbound SPI in host order, >= 256, unique on this host. */
+	/*
+	 * A fresh inbound SPI in host order, >= 256, unique on this host. -EAGAIN: none
+	 * is at hand just now; the engine asks again for two seconds.
+	 */
 	int (*get_spi)(void *ctx, uint32_t *ret_spi);
 	/*
 	 * Both directions at once. The responder installs before its peer may send,

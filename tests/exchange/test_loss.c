@@ -268,6 +268,33 @@ static void a_lost_confirmation_is_repeated(void **state)
 	sim_free(sim);
 }
 
+/* SPIs come from another process and may be late, on either side. */
+static void an_spi_may_have_to_be_waited_for(void **state)
+{
+	for (int who = 0; who < SIM_HOSTS; who++) {
+		struct sim *sim = sim_new();
+
+		sim->host[who].spi_droughts = 2;
+		sim_acquire(sim, ALICE);
+		sim_run(sim, 60000);
+		assert_one_pair(sim);
+		sim_free(sim);
+	}
+}
+
+static void an_spi_that_never_comes_fails_the_acquire(void **state)
+{
+	struct sim *sim = sim_new();
+
+	sim->host[ALICE].spi_droughts = 1000;
+	sim_acquire(sim, ALICE);
+	sim_run(sim, 3000);
+	assert_int_equal(sim->host[ALICE].done_count, 1);
+	assert_true(sim->host[ALICE].done[0].status < 0);
+	assert_non_null(strstr(sim->host[ALICE].done[0].reason, "failure point me"));
+	sim_free(sim);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -282,6 +309,8 @@ int main(void)
 		cmocka_unit_test(a_repeated_request_gets_the_identical_answer),
 		cmocka_unit_test(an_unconfirmed_pair_is_removed),
 		cmocka_unit_test(a_lost_confirmation_is_repeated),
+		cmocka_unit_test(an_spi_may_have_to_be_waited_for),
+		cmocka_unit_test(an_spi_that_never_comes_fails_the_acquire),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

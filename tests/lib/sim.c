@@ -112,6 +112,10 @@ static int op_get_spi(void *ctx, uint32_t *ret_spi)
 {
 	struct sim_host *host = ctx;
 
+	if (host->spi_droughts) {
+		host->spi_droughts--;
+		return -EAGAIN;
+	}
 	*ret_spi = host->next_spi++;
 	return 0;
 }

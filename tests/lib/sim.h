@@ -43,6 +43,7 @@ struct sim_host {
 	const char *psk; /* NULL: the keys role has none */
 	uint32_t next_spi;
 	int install_error;		 /* what install_sa returns */
+	unsigned spi_droughts;		 /* so many times get_spi has none at hand */
 	struct xi_sa_params sa[SIM_SAS]; /* installed now */
 	unsigned sa_count, installs, deletes;
 	struct sim_done done[SIM_DONE];
