@@ -67,6 +67,8 @@ static ssize_t mock_read(void *ctx, uint8_t *buf, size_t cap)
 	struct mock_host *host = ctx;
 	size_t len = host->to_read_len;
 
+	if (host->read_error)
+		return host->read_error;
 	if (!len)
 		return -EAGAIN;
 	assert_true(len <= cap);
@@ -97,6 +99,27 @@ static int mock_write(void *ctx, const struct iovec *iov, int count)
 	return 0;
 }
 
+static ssize_t mock_slow_recv(void *ctx, uint8_t *buf, size_t cap)
+{
+	struct mock_host *host = ctx;
+	size_t len = host->slow_len;
+
+	memcpy(buf, host->slow, len);
+	host->slow_len = 0;
+	return len ? (ssize_t)len : -EAGAIN;
+}
+
+static bool mock_too_big(void *ctx, struct too_big *ret)
+{
+	struct mock_host *host = ctx;
+	bool there = host->report.remote.family;
+
+	*ret = host->report;
+	host->report.remote.family = 0;
+	return there;
+}
+
+static const struct slow_ops slow = {mock_slow_recv, mock_too_big, mock_close};
 static const struct wire_ops wire = {mock_rx,	  mock_rx_done, mock_tx_get,
 				     mock_tx_put, mock_flush,	mock_close};
 static const struct stack_ops stack = {mock_read, mock_write, mock_close};
@@ -109,6 +132,8 @@ struct mock_host *mock_host_new(unsigned number)
 		.wire_ctx = host,
 		.stack = &stack,
 		.stack_ctx = host,
+		.slow = &slow,
+		.slow_ctx = host,
 		.queues = 1,
 		.mac = {0x02, 0xaa, 0, 0, 0, (uint8_t)number},
 		.stack_mac = {0x02, 0xbb, 0, 0, 0, (uint8_t)number},

@@ -33,6 +33,10 @@ struct mock_host {
 	uint8_t to_read[WORKER_READ_MAX];
 	size_t to_read_len;
 	struct mock_write *writes; /* what the stack was given */
+	uint8_t slow[65536];	   /* what comes from the ESP sockets */
+	size_t slow_len;
+	struct too_big report; /* family 0: none */
+	int read_error;	       /* what the TAP answers, if not 0 */
 	size_t write_count;
 };
 

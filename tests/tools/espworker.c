@@ -212,8 +212,8 @@ static int host_up(struct host *host)
 
 static int run(struct host *host)
 {
-	struct pollfd fds[WORKER_QUEUES_MAX + 2];
-	int raw[WORKER_QUEUES_MAX + 1];
+	struct pollfd fds[WORKER_QUEUES_MAX + 5];
+	int raw[WORKER_QUEUES_MAX + 4];
 	size_t count = worker_fds(host->worker, raw, sizeof(raw) / sizeof(*raw));
 
 	for (size_t i = 0; i < count; i++)
@@ -222,7 +222,8 @@ static int run(struct host *host)
 	while (!ended) {
 		if (poll(fds, count + 1, 20) < 0 && errno != EINTR)
 			return -errno;
-		worker_run(host->worker, now_ms());
+		if (worker_run(host->worker, now_ms()) < 0)
+			return 1;
 		datapath_events(host->dp, on_event, host);
 		if (!host->installed_ms && host->asked_ms &&
 		    now_ms() - host->asked_ms >= (uint64_t)host->delay_ms && sa_up(host, 1))

@@ -4,6 +4,7 @@
  *
  *   udpflow serve ADDRESS PORT COUNT SECONDS   prints "listening", then "LENGTH TEXT" of each
  *   udpflow send  ADDRESS PORT TEXT...         one datagram for each TEXT
+ *   udpflow fill  ADDRESS PORT TAG LENGTH      one of that length, which may be fragmented
  *   udpflow fit   ADDRESS PORT TAG SECONDS     finds the largest datagram that the path takes
  *
  * `fit` starts with what the interface takes, forbids fragments, listens to what
@@ -111,6 +112,20 @@ static int fit(int fd, int family, const char *tag, int seconds)
 	return 1;
 }
 
+static int fill(int fd, int family, const char *tag, size_t len)
+{
+	static char buf[65536];
+	int allow = IP_PMTUDISC_DONT;
+
+	if (len > sizeof(buf) || len < strlen(tag))
+		return 2;
+	if (family == AF_INET)
+		setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &allow, sizeof(allow));
+	memset(buf, 'x', sizeof(buf));
+	memcpy(buf, tag, strlen(tag));
+	return send(fd, buf, len, 0) < 0;
+}
+
 int main(int argc, char **argv)
 {
 	int fd, family, rc = 0;
@@ -126,6 +141,8 @@ int main(int argc, char **argv)
 		return serve(fd, atoi(argv[4]), atoi(argv[5]));
 	if (!strcmp(argv[1], "fit") && argc == 6)
 		return fit(fd, family, argv[4], atoi(argv[5]));
+	if (!strcmp(argv[1], "fill") && argc == 6)
+		return fill(fd, family, argv[4], (size_t)atol(argv[5]));
 	if (strcmp(argv[1], "send"))
 		return 2;
 	for (int i = 4; i < argc && !rc; i++)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The two sides of a worker, behind function tables so that its logic runs
- * without privilege in tests: the wire (AF_XDP) and the local stack (TAP).
+ * The sides of a worker, behind function tables so that its logic runs without
+ * privilege in tests: the wire (AF_XDP), the local stack (TAP), and what comes
+ * by way of the stack's own ESP sockets.
  */
 #ifndef ESP_EDGE_H
 #define ESP_EDGE_H
@@ -13,6 +14,8 @@
 #include <sys/uio.h>
 
 #include <linux/virtio_net.h>
+
+#include <xipsec/addr.h>
 
 /* One Ethernet frame in memory of the wire. */
 struct wire_frame {
@@ -43,11 +46,28 @@ struct stack_ops {
 	void (*close)(void *ctx);
 };
 
+/* A router said that a packet of ours does not fit (RFC 4301 8.2.1). Not to be believed yet. */
+struct too_big {
+	struct xi_addr remote; /* whom the packet was for */
+	uint32_t spi;	       /* host order */
+	uint32_t mtu;
+};
+
+struct slow_ops {
+	/* One IP packet with ESP in it, put together from fragments. Its length, or -EAGAIN. */
+	ssize_t (*recv)(void *ctx, uint8_t *buf, size_t cap);
+	/* One report; false when there is none. */
+	bool (*too_big)(void *ctx, struct too_big *ret);
+	void (*close)(void *ctx);
+};
+
 struct edges {
 	const struct wire_ops *wire;
 	void *wire_ctx;
 	const struct stack_ops *stack;
 	void *stack_ctx;
+	const struct slow_ops *slow; /* or NULL */
+	void *slow_ctx;
 	unsigned queues;
 	uint8_t mac[6];	      /* of the interface: source of what is sent */
 	uint8_t stack_mac[6]; /* of the TAP: destination of what is injected */

@@ -100,14 +100,13 @@ static unsigned mix(uint32_t h)
 	return h % BUCKETS;
 }
 
-static unsigned hosts_hash(const struct xi_addr *local, const struct xi_addr *remote)
+/* The remote host alone: most hosts have one address of their own for their peers. */
+static unsigned hosts_hash(const struct xi_addr *remote)
 {
 	uint32_t h = 2166136261u;
 
-	for (size_t i = 0; i < sizeof(local->b); i++) {
-		h = (h ^ local->b[i]) * 16777619u;
+	for (size_t i = 0; i < sizeof(remote->b); i++)
 		h = (h ^ remote->b[i]) * 16777619u;
-	}
 	return mix(h);
 }
 
@@ -136,7 +135,7 @@ int satab_add(struct satab *tab, struct esp_sa *sa)
 	const struct xi_sa_params *p = &sa->params;
 	struct esp_sa **id = &tab->by_id[mix(p->id)];
 	struct esp_sa **spi = &tab->by_spi[mix(p->in.spi)];
-	struct esp_sa **hosts = &tab->by_hosts[hosts_hash(&p->local, &p->remote)];
+	struct esp_sa **hosts = &tab->by_hosts[hosts_hash(&p->remote)];
 
 	if (satab_by_id(tab, p->id) || satab_by_spi(tab, p->in.spi, &p->local))
 		return -EEXIST;
@@ -161,7 +160,7 @@ struct esp_sa *satab_remove(struct satab *tab, uint32_t id)
 	for (at = &tab->by_spi[mix(sa->params.in.spi)]; *at != sa; at = &(*at)->next_spi)
 		;
 	*at = sa->next_spi;
-	at = &tab->by_hosts[hosts_hash(&sa->params.local, &sa->params.remote)];
+	at = &tab->by_hosts[hosts_hash(&sa->params.remote)];
 	for (; *at != sa; at = &(*at)->next_hosts)
 		;
 	*at = sa->next_hosts;
@@ -199,13 +198,22 @@ struct esp_sa *satab_by_packet(const struct satab *tab, const struct ip_info *in
 	struct esp_sa *sa, *best = NULL;
 
 	/* New SAs stand in front: of equals the first one seen is the newest. */
-	for (sa = tab->by_hosts[hosts_hash(&info->src, &info->dst)]; sa; sa = sa->next_hosts) {
+	for (sa = tab->by_hosts[hosts_hash(&info->dst)]; sa; sa = sa->next_hosts) {
 		if (!ip_matches(info, &sa->params.sel, true))
 			continue;
 		if (!best || exactness(&sa->params.sel) > exactness(&best->params.sel))
 			best = sa;
 	}
 	return best;
+}
+
+struct esp_sa *satab_by_out_spi(const struct satab *tab, uint32_t spi, const struct xi_addr *dst)
+{
+	struct esp_sa *sa = tab->by_hosts[hosts_hash(dst)];
+
+	while (sa && (sa->params.out.spi != spi || !xi_addr_equal(&sa->params.remote, dst)))
+		sa = sa->next_hosts;
+	return sa;
 }
 
 struct esp_sa *satab_sender(const struct satab *tab, struct esp_sa *sa)

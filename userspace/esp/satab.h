@@ -21,6 +21,8 @@ struct esp_sa {
 	uint64_t out_seq;   /* sent last */
 	uint32_t successor; /* id of the SA that rekeyed this one, or 0 */
 	uint64_t installed_ms;
+	uint32_t path_mtu;    /* learned, 0 = none */
+	uint64_t path_mtu_ms; /* when */
 	bool soft_told;
 	struct xi_sa_stats stats;
 };
@@ -46,6 +48,8 @@ struct esp_sa *satab_by_id(const struct satab *tab, uint32_t id);
 struct esp_sa *satab_by_spi(const struct satab *tab, uint32_t spi, const struct xi_addr *dst);
 /* For an outbound packet: the SA whose selector fits most exactly, the newest of equals. */
 struct esp_sa *satab_by_packet(const struct satab *tab, const struct ip_info *info);
+/* The SA that we send under with this SPI to this host. */
+struct esp_sa *satab_by_out_spi(const struct satab *tab, uint32_t spi, const struct xi_addr *dst);
 /* The SA that sends for this one now: itself, or what it was rekeyed to. */
 struct esp_sa *satab_sender(const struct satab *tab, struct esp_sa *sa);
 

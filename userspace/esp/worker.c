@@ -4,8 +4,8 @@
  * for our SPIs to AF_XDP) and from the stack (TC sends what must be protected
  * to the TAP); worker_run() moves both in bounded bursts.
  *
- * worker_in.c and worker_out.c are the two ways, satab.c the SAs, hold.c what
- * waits for one, worker_open.c the making of sockets and devices.
+ * worker_in.c and worker_out.c are the two ways, worker_slow.c the way round, satab.c the SAs,
+ * hold.c what waits for one, worker_open.c the making of sockets and devices.
  */
 #include "esp/worker_impl.h"
 
@@ -109,6 +109,8 @@ static int run_stack(struct worker *worker)
 	for (count = 0; count < WORKER_BURST; count++) {
 		ssize_t len = worker->edges.stack->read(worker->edges.stack_ctx, worker->buf,
 							sizeof(worker->buf));
+		if (len == -EBADFD)
+			worker->dead = -ENODEV; /* somebody deleted the device */
 		if (len <= 0)
 			break;
 		worker_out(worker, worker->buf, (size_t)len);
@@ -124,7 +126,8 @@ int worker_run(struct worker *worker, uint64_t now_ms)
 	worker->now_ms = now_ms;
 	if (worker->refresh && now_ms - worker->refreshed_ms >= REFRESH_MS) {
 		worker->refreshed_ms = now_ms;
-		worker->refresh(worker);
+		if (worker->refresh(worker) == -ENODEV)
+			worker->dead = -ENODEV;
 	}
 	if (now_ms - worker->expired_ms >= EXPIRE_MS) {
 		worker->expired_ms = now_ms;
@@ -132,7 +135,9 @@ int worker_run(struct worker *worker, uint64_t now_ms)
 	}
 	for (unsigned queue = 0; queue < worker->edges.queues; queue++)
 		moved += run_wire(worker, queue);
-	return moved + run_stack(worker);
+	moved += worker_run_slow(worker);
+	moved += run_stack(worker);
+	return worker->dead ? worker->dead : moved;
 }
 
 static void send_held(void *arg, uint8_t *data, size_t len)
@@ -154,8 +159,11 @@ int worker_sa_install(struct worker *worker, const struct xi_sa_params *params, 
 	}
 	worker->now_ms = now_ms;
 	old = params->replaces ? satab_by_id(worker->sas, params->replaces) : NULL;
-	if (old)
+	if (old) {
 		old->successor = params->id;
+		sa->path_mtu = old->path_mtu;
+		sa->path_mtu_ms = old->path_mtu_ms;
+	}
 	if (hold_take(worker->hold, &params->sel, send_held, worker))
 		worker->edges.wire->tx_flush(worker->edges.wire_ctx, worker->tx_queue);
 	return 0;

@@ -40,9 +40,15 @@ int worker_open(const struct worker_opts *opts, struct worker **ret, struct diag
 void worker_close(struct worker *worker); /* zeroes keys; NULL is fine */
 void worker_info(const struct worker *worker, struct worker_info *ret);
 
-/* Fds to wait on for reading; call worker_run() when one is ready, or every 100 ms. */
+/*
+ * Fds to wait on for reading, at most WORKER_QUEUES_MAX + 3; call worker_run()
+ * when one is ready, or every 100 ms.
+ */
 size_t worker_fds(const struct worker *worker, int *ret, size_t max);
-/* Moves what is there, in bounded bursts. Returns packets moved (0 = idle). */
+/*
+ * Moves what is there, in bounded bursts. Returns packets moved (0 = idle), or
+ * -ENODEV for good once the interface or the TAP is gone: open another worker.
+ */
 int worker_run(struct worker *worker, uint64_t now_ms);
 
 /*

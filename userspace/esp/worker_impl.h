@@ -31,6 +31,7 @@ struct worker {
 	/* Set by worker_open(): asks the interface for its MTU again. */
 	int (*refresh)(struct worker *worker);
 	int ctl_fd;
+	int dead; /* 0, or the -errno that took an edge away */
 	uint8_t buf[WORKER_READ_MAX];
 };
 
@@ -39,7 +40,12 @@ int worker_new(const struct edges *edges, struct worker **ret);
 
 /* One ESP frame from the wire. May keep pointers into it until worker_in_flush(). */
 void worker_in(struct worker *worker, uint8_t *frame, size_t len);
+void worker_in_ip(struct worker *worker, uint8_t *ip, size_t len);
 void worker_in_flush(struct worker *worker);
+/* What came by way of the stack's ESP sockets. Returns packets moved. */
+int worker_run_slow(struct worker *worker);
+/* Longest IP packet that may leave under this SA now. */
+uint32_t worker_path_mtu(const struct worker *worker, const struct esp_sa *sa);
 /* One packet from the stack: struct virtio_net_hdr and frame, which is changed. */
 void worker_out(struct worker *worker, uint8_t *data, size_t len);
 

@@ -131,13 +131,22 @@ static enum xi_reason deliver(struct worker *worker, struct esp_sa *sa, uint8_t 
 void worker_in(struct worker *worker, uint8_t *frame, size_t len)
 {
 	size_t off = frame_ip_off(frame, len);
+
+	if (off)
+		worker_in_ip(worker, frame + off, len - off);
+	else
+		worker_drop(worker, XI_REASON_MALFORMED, len);
+}
+
+void worker_in_ip(struct worker *worker, uint8_t *ip, size_t len)
+{
 	struct esp_opened opened;
 	struct ip_info outer;
 	enum xi_reason reason;
 	struct esp_sa *sa;
 	uint8_t *esp;
 
-	if (!off || ip_parse(frame + off, len - off, &outer)) {
+	if (ip_parse(ip, len, &outer)) {
 		worker_drop(worker, XI_REASON_MALFORMED, len);
 		return;
 	}
@@ -146,7 +155,7 @@ void worker_in(struct worker *worker, uint8_t *frame, size_t len)
 		worker_drop(worker, outer.fragment ? XI_REASON_FRAGMENT : XI_REASON_ESP_SHORT, len);
 		return;
 	}
-	esp = frame + off + outer.l4_off;
+	esp = ip + outer.l4_off;
 	sa = satab_by_spi(worker->sas, get_be32(esp), &outer.dst);
 	if (!sa) {
 		worker_drop(worker, XI_REASON_INVALID_SPI, len);
@@ -158,7 +167,7 @@ void worker_in(struct worker *worker, uint8_t *frame, size_t len)
 	else
 		reason = authenticate(worker, sa, esp, outer.len - outer.l4_off, &opened);
 	if (reason == XI_REASON_NONE)
-		reason = deliver(worker, sa, frame + off, &outer, &opened);
+		reason = deliver(worker, sa, ip, &outer, &opened);
 	if (reason != XI_REASON_NONE) {
 		count_refusal(sa, reason);
 		worker_drop(worker, reason, len);

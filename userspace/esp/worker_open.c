@@ -17,6 +17,7 @@
 #include <linux/sockios.h>
 #include <openssl/crypto.h>
 
+#include "esp/rawesp.h"
 #include "esp/tap.h"
 #include "esp/xsk.h"
 
@@ -68,6 +69,7 @@ static int open_edges(struct worker *worker, const char *name, bool force_copy, 
 	struct worker_info *info = &worker->info;
 	struct edges *edges = &worker->edges;
 	struct xsk_port *port;
+	struct rawesp *raw;
 	struct tap *tap;
 	int err;
 
@@ -86,6 +88,15 @@ static int open_edges(struct worker *worker, const char *name, bool force_copy, 
 	memcpy(edges->stack_mac, tap_mac(tap), sizeof(edges->stack_mac));
 	info->tap_ifindex = tap_ifindex(tap);
 	strncpy(info->tap_name, tap_name(tap), sizeof(info->tap_name) - 1);
+
+	err = rawesp_open(name, &raw);
+	if (err) {
+		diag_add(diag, DIAG_ERROR, NULL, NULL, "cannot open a raw ESP socket: %s",
+			 strerror(-err));
+		return err;
+	}
+	edges->slow = &rawesp_ops;
+	edges->slow_ctx = raw;
 
 	err = xsk_port_open(name, info->queues, force_copy, &port, diag);
 	if (err)
@@ -147,6 +158,8 @@ void worker_close(struct worker *worker)
 		worker->edges.wire->close(worker->edges.wire_ctx);
 	if (worker->edges.stack)
 		worker->edges.stack->close(worker->edges.stack_ctx);
+	if (worker->edges.slow)
+		worker->edges.slow->close(worker->edges.slow_ctx);
 	if (worker->ctl_fd >= 0)
 		close(worker->ctl_fd);
 	satab_free(worker->sas);
@@ -158,10 +171,16 @@ void worker_close(struct worker *worker)
 
 size_t worker_fds(const struct worker *worker, int *ret, size_t max)
 {
+	int slow[2];
+	int slow_count = worker->edges.slow == &rawesp_ops
+				 ? rawesp_fds(worker->edges.slow_ctx, slow)
+				 : 0;
 	size_t count = 0;
 
 	if (worker->edges.stack == &tap_ops && count < max)
 		ret[count++] = tap_fd(worker->edges.stack_ctx);
+	for (int i = 0; i < slow_count && count < max; i++)
+		ret[count++] = slow[i];
 	for (unsigned i = 0; i < worker->info.queues && count < max; i++)
 		ret[count++] = worker->info.xsk_fds[i];
 	return count;

@@ -91,13 +91,11 @@ static enum xi_reason send_one(struct worker *worker, struct esp_sa *sa, const s
 static void send_by(struct worker *worker, struct esp_sa *sa, const struct outgoing *out)
 {
 	const struct esp_shape *shape = esp_crypto_shape(sa->out.crypto);
-	size_t front = out->info.esp_off, max_len;
+	size_t front = out->info.esp_off, mtu = worker_path_mtu(worker, sa), max_len;
 	struct esp_plain packet;
 	enum xi_reason reason;
 
-	max_len = worker->edges.mtu > front
-			  ? front + esp_max_payload(shape, worker->edges.mtu - front)
-			  : 0;
+	max_len = mtu > front ? front + esp_max_payload(shape, mtu - front) : 0;
 	reason = segment_start(&worker->seg, &out->vnet, out->ip_off, out->ip, &out->info, max_len);
 	if (reason == XI_REASON_TOO_BIG)
 		answer_too_big(worker, out, max_len);

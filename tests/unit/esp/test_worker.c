@@ -733,6 +733,95 @@ static void an_sa_that_nobody_may_have_is_refused(void **state)
 	assert_int_equal(worker_sa_install(net->a->worker, &net->sa.a, 0), -EEXIST);
 }
 
+static void esp_put_together_from_fragments_is_accepted(void **state)
+{
+	struct net *net = *state;
+	size_t len = mock_packet(4, IP_PROTO_UDP, net->payload, 3000, net->packet), esp_len;
+	struct esp_plain plain = {net->packet, len, NULL, 0};
+	struct ip_info info;
+	struct esp_sa *sa;
+
+	install_both(net, &net->sa);
+	sa = satab_by_id(net->a->worker->sas, 7);
+	assert_int_equal(ip_parse(net->packet, len, &info), 0);
+	assert_int_equal(esp_wrap_transport(&sa->out, 1, NULL, &info, &plain, net->b->slow,
+					    sizeof(net->b->slow), &esp_len),
+			 0);
+	net->b->slow_len = esp_len;
+	assert_int_equal(worker_run(net->b->worker, 1), 1);
+	assert_int_equal(net->b->write_count, 1);
+	assert_memory_equal(net->b->writes[0].frame + 14, net->packet, len);
+}
+
+static size_t longest_sent(struct mock_host *host)
+{
+	size_t longest = 0;
+
+	for (size_t i = 0; i < host->tx_count; i++)
+		longest = host->tx_len[i] - 14 > longest ? host->tx_len[i] - 14 : longest;
+	mock_forget(host);
+	return longest;
+}
+
+/* RFC 4301 8.2: what a router says is checked against what we send, and forgotten in time. */
+static void a_smaller_path_is_learned_and_forgotten(void **state)
+{
+	struct net *net = *state;
+	size_t len = mock_packet(4, IP_PROTO_TCP, net->payload, 8000, net->packet);
+	struct mock_pair next = mock_sa(4, 8, XI_CIPHER_AES128_GCM16, XI_INTEG_NONE, 2);
+	struct virtio_net_hdr vnet = tso(4, 1400);
+	const struct too_big report = {net->sa.a.remote, net->sa.a.out.spi, 1300};
+
+	install_both(net, &net->sa);
+	net->a->peer = NULL;
+	mock_send(net->a, 7, &vnet, net->packet, len, 1);
+	assert_true(longest_sent(net->a) > 1400);
+
+	/* Not about anything of ours: another SPI, another host. */
+	net->a->report = report;
+	net->a->report.spi++;
+	worker_run(net->a->worker, 2);
+	net->a->report = report;
+	net->a->report.remote.b[3]++;
+	worker_run(net->a->worker, 2);
+	mock_send(net->a, 7, &vnet, net->packet, len, 2);
+	assert_true(longest_sent(net->a) > 1400);
+
+	net->a->report = report;
+	worker_run(net->a->worker, 3);
+	mock_send(net->a, 7, &vnet, net->packet, len, 3);
+	assert_in_range(longest_sent(net->a), 1290, 1300);
+	/* Not upwards, and not below what IPv4 hosts must take. */
+	net->a->report = report;
+	net->a->report.mtu = 1400;
+	worker_run(net->a->worker, 4);
+	mock_send(net->a, 7, &vnet, net->packet, len, 4);
+	assert_in_range(longest_sent(net->a), 1290, 1300);
+	net->a->report = report;
+	net->a->report.mtu = 68;
+	worker_run(net->a->worker, 5);
+	mock_send(net->a, 7, &vnet, net->packet, len, 5);
+	assert_in_range(longest_sent(net->a), 566, 576);
+	/* A rekey does not change the path. */
+	next.a.replaces = 7;
+	assert_int_equal(worker_sa_install(net->a->worker, &next.a, 6), 0);
+	mock_send(net->a, 8, &vnet, net->packet, len, 6);
+	assert_in_range(longest_sent(net->a), 566, 576);
+	mock_send(net->a, 8, &vnet, net->packet, len, 5 + 600000);
+	assert_true(longest_sent(net->a) > 1400);
+}
+
+static void a_worker_without_its_device_says_so(void **state)
+{
+	struct net *net = *state;
+
+	assert_int_equal(worker_run(net->a->worker, 1), 0);
+	net->a->read_error = -EBADFD;
+	assert_int_equal(worker_run(net->a->worker, 2), -ENODEV);
+	net->a->read_error = 0;
+	assert_int_equal(worker_run(net->a->worker, 3), -ENODEV);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, net_up, net_down)
 
 int main(void)
@@ -763,6 +852,9 @@ int main(void)
 		T(a_full_ring_or_stack_is_counted),
 		T(what_a_peer_may_put_inside),
 		T(an_sa_that_nobody_may_have_is_refused),
+		T(esp_put_together_from_fragments_is_accepted),
+		T(a_smaller_path_is_learned_and_forgotten),
+		T(a_worker_without_its_device_says_so),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
