@@ -18,7 +18,7 @@
 static __thread char warnings[LOG_KEEP]; /* of this scope, a line each */
 static __thread size_t used;
 
-static void collect(const char *fmt, va_list ap)
+__attribute__((format(printf, 1, 0))) static void collect(const char *fmt, va_list ap)
 {
 	char line[512];
 
@@ -31,14 +31,16 @@ static void collect(const char *fmt, va_list ap)
 	used += sprintf(warnings + used, "%s\n", line);
 }
 
-static int bpf_print(enum libbpf_print_level level, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static int bpf_print(enum libbpf_print_level level,
+							   const char *fmt, va_list ap)
 {
 	if (level == LIBBPF_WARN)
 		collect(fmt, ap);
 	return 0;
 }
 
-static int xdp_print(enum libxdp_print_level level, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static int xdp_print(enum libxdp_print_level level,
+							   const char *fmt, va_list ap)
 {
 	if (level == LIBXDP_WARN)
 		collect(fmt, ap);
