@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The datapath without a daemon around it, for tests.
+ *
+ *   dptool INSTANCE run POLICY ME INTERFACE...   opens, loads, attaches; prints
+ *                        "ready MODE..." and then every event until it is killed
+ *   dptool INSTANCE reasons      what was counted, by reason
+ *   dptool INSTANCE generation   of the filter list in force
+ *   dptool INSTANCE foreign      makes the pinned set look like another build's
+ *   dptool INSTANCE detach INTERFACE...
+ *   dptool INSTANCE teardown
+ *
+ * Messages go to stderr. Exit status 0, or 1 when the datapath refused.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <net/if.h>
+
+#include "datapath/internal.h"
+#include "policy/policy.h"
+#include "util/addr.h"
+
+static struct diag diag;
+
+static void say(void)
+{
+	char *text = diag_text(&diag);
+
+	if (text)
+		fputs(text, stderr);
+	free(text);
+	diag_free(&diag);
+}
+
+static int fail(const char *what, int err)
+{
+	say();
+	fprintf(stderr, "%s: %s\n", what, strerror(-err));
+	return 1;
+}
+
+static void on_event(void *arg, const struct xi_event *event)
+{
+#define XI_EVENT(NAME, label, text) label,
+	static const char *const names[] = {
+#include <xipsec/events.def>
+	};
+#undef XI_EVENT
+	const struct xi_pkt *pkt = &event->pkt;
+	struct xi_addr remote = {.family = pkt->family};
+	char text[XI_ADDR_STRLEN];
+
+	memcpy(remote.b, pkt->remote, sizeof(remote.b));
+	printf("event %s remote %s proto %u port %u generation %u\n",
+	       event->kind < XI_EVENT_MAX ? names[event->kind] : "?", xi_addr_text(&remote, text),
+	       pkt->proto, pkt->remote_port, event->generation);
+	fflush(stdout);
+}
+
+static int load(struct datapath *dp, const char *path, const struct xi_addr *me)
+{
+	struct compile_opts opts = {.me = me, .me_count = 1};
+	struct policy *policy = NULL;
+	struct image *image = NULL;
+	int err = policy_load(path, &policy, &diag);
+
+	if (!err)
+		err = compile_policy(policy, &opts, &image, &diag);
+	if (!err)
+		err = datapath_set_local(dp, me, 1);
+	if (!err)
+		err = datapath_swap(dp, image, &diag);
+	image_free(image);
+	policy_free(policy);
+	return err;
+}
+
+static int run(struct datapath *dp, char **argv)
+{
+	struct pollfd wait = {.fd = datapath_event_fd(dp), .events = POLLIN};
+	char modes[256] = "";
+	struct xi_addr me;
+	int err;
+
+	if (!argv[0] || !argv[1] || xi_addr_parse(argv[1], &me))
+		return fail("run", -EINVAL);
+	err = load(dp, argv[0], &me);
+	if (err)
+		return fail("load", err);
+	for (argv += 2; *argv; argv++) {
+		int ifindex = if_nametoindex(*argv);
+		bool shared = false;
+		const char *mode;
+
+		err = datapath_attach(dp, ifindex, XI_IFACE_LAN, &diag);
+		if (err)
+			return fail(*argv, err);
+		mode = datapath_xdp_mode(dp, ifindex, &shared);
+		snprintf(modes + strlen(modes), sizeof(modes) - strlen(modes), " %s%s",
+			 mode ? mode : "none", shared ? "+dispatcher" : "");
+	}
+	say();
+	printf("ready%s\n", modes);
+	fflush(stdout);
+	while (poll(&wait, 1, -1) > 0)
+		datapath_events(dp, on_event, NULL);
+	return 0;
+}
+
+static int reasons(struct datapath *dp)
+{
+	struct xi_reason_counts counts;
+	int err = datapath_reasons(dp, &counts);
+
+	if (err)
+		return fail("reasons", err);
+#define XI_REASON(NAME, label, text) printf("%s %llu\n", label, counts.NAME.packets);
+#include <xipsec/reasons.def>
+#undef XI_REASON
+	return 0;
+}
+
+static int detach(struct datapath *dp, char **argv)
+{
+	for (; *argv; argv++) {
+		int err = datapath_detach(dp, if_nametoindex(*argv));
+
+		if (err)
+			return fail(*argv, err);
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct datapath_opts opts = {.owns_esp = true};
+	struct datapath *dp = NULL;
+	int err, rc = 2;
+
+	if (argc < 3) {
+		fprintf(stderr, "usage: dptool INSTANCE run|reasons|generation|foreign|detach|"
+				"teardown ...\n");
+		return 2;
+	}
+	opts.instance = argv[1];
+	if (!strcmp(argv[2], "teardown")) {
+		err = datapath_teardown(argv[1], &diag);
+		return err ? fail("teardown", err) : 0;
+	}
+	err = datapath_open(&opts, &dp, &diag);
+	if (err)
+		return fail("open", err);
+	if (!strcmp(argv[2], "run"))
+		rc = run(dp, argv + 3);
+	else if (!strcmp(argv[2], "reasons"))
+		rc = reasons(dp);
+	else if (!strcmp(argv[2], "detach"))
+		rc = detach(dp, argv + 3);
+	else if (!strcmp(argv[2], "generation"))
+		rc = printf("%u\n", datapath_generation(dp)) < 0;
+	else if (!strcmp(argv[2], "foreign")) {
+		dp->ctl->build ^= 1;
+		rc = 0;
+	}
+	datapath_close(dp);
+	return rc;
+}
