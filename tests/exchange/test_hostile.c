@@ -395,6 +395,57 @@ static void a_peer_may_not_have_our_own_identity(void **state)
 	sim_free(sim);
 }
 
+/* INITIAL-CONTACT voids what was before this main mode, not what it has made itself. */
+static void a_late_initial_contact_spares_the_new(void **state)
+{
+	struct sim *sim = sim_up();
+	uint8_t cookies[16] = {0};
+
+	forge_info(sim, ALICE, true, true, IKE_PAYLOAD_NOTIFY, IKE_PROTO1_ISAKMP, cookies, 16,
+		   IKE_N1_INITIAL_CONTACT);
+	assert_true(sim_logged(sim, BOB, "peer says INITIAL-CONTACT"));
+	assert_int_equal(sim->host[BOB].sa_count, 1);
+	assert_int_equal(sim_established(sim, BOB), 1);
+	sim_free(sim);
+}
+
+/* Message 8 answers something that alice did not say: she has changed her mind meanwhile. */
+static struct sim *with_message8_under_way(struct v1_qm **ret_qm)
+{
+	struct sim *sim = sim_new();
+
+	sim_acquire(sim, ALICE);
+	sim_run(sim, 7);
+	assert_int_equal(sim->sent, 8);
+	*ret_qm = LIST_FIRST(&mm_of(sim, ALICE)->qms);
+	assert_int_equal((*ret_qm)->state, V1_QM_I1_SENT);
+	return sim;
+}
+
+static void a_proposal_that_was_not_offered_is_not_taken(void **state)
+{
+	struct v1_qm *qm;
+	struct sim *sim = with_message8_under_way(&qm);
+
+	qm->rule.qm[0].integ = XI_INTEG_SHA256;
+	sim_run(sim, 100);
+	assert_int_equal(sim->host[ALICE].installs, 0);
+	assert_non_null(strstr(sim->host[ALICE].done[0].reason, "was not offered"));
+	sim_free(sim);
+}
+
+static void identities_must_come_back_as_they_were(void **state)
+{
+	struct v1_qm *qm;
+	struct sim *sim = with_message8_under_way(&qm);
+
+	qm->traffic.remote_port = 5433;
+	sim_run(sim, 100);
+	assert_int_equal(sim->host[ALICE].installs, 0);
+	assert_non_null(strstr(sim->host[ALICE].done[0].reason, "changes the identities"));
+	sim_free(sim);
+}
+
 static void an_informational_is_not_taken_twice(void **state)
 {
 	struct sim *sim = sim_up();
@@ -601,6 +652,9 @@ int main(void)
 		cmocka_unit_test(one_may_delete_only_what_is_one_s_own),
 		cmocka_unit_test(unprotected_notifies_are_only_noted),
 		cmocka_unit_test(a_forged_refusal_does_not_end_a_negotiation),
+		cmocka_unit_test(a_late_initial_contact_spares_the_new),
+		cmocka_unit_test(a_proposal_that_was_not_offered_is_not_taken),
+		cmocka_unit_test(identities_must_come_back_as_they_were),
 		cmocka_unit_test(reflected_messages_lead_nowhere),
 		cmocka_unit_test(a_peer_may_not_have_our_own_identity),
 		cmocka_unit_test(an_informational_is_not_taken_twice),

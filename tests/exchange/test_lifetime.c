@@ -276,6 +276,9 @@ static void both_start_at_once(void **state)
 		assert_int_equal(sim->host[i].done[0].status, 0);
 		assert_int_equal(sim->host[i].sa_count, 2);
 		assert_true(sim_established(sim, i) >= 1);
+		/* Neither pair takes the place of the other. */
+		assert_int_equal(sim->host[i].sa[0].replaces, 0);
+		assert_int_equal(sim->host[i].sa[1].replaces, 0);
 	}
 	assert_true(sim->sent <= 20);
 	sim_run(sim, 4 * 3600 * 1000); /* and stays like that over hours of rekeying */

@@ -27,6 +27,7 @@ static void different_keys(void **state)
 {
 	struct sim *sim = sim_new();
 	struct sim_done *done;
+	const char *first;
 
 	sim->host[BOB].psk = "battery staple";
 	sim_acquire(sim, ALICE);
@@ -35,7 +36,10 @@ static void different_keys(void **state)
 	assert_non_null(strstr(done->reason, "failure point peer"));
 	assert_non_null(strstr(done->reason, "AUTHENTICATION-FAILED"));
 	assert_true(sim_logged(sim, BOB, "preshared keys of the two ends may differ"));
-	assert_true(sim_counters(sim, BOB).auth_failures >= 1);
+	assert_true(sim_counters(sim, BOB).auth_failures > 1);
+	first = strstr(sim->host[BOB].log, "authentication failed"); /* said once */
+	assert_non_null(first);
+	assert_null(strstr(first + 1, "authentication failed"));
 	assert_int_equal(sim_counters(sim, ALICE).mm_established, 0);
 	assert_int_equal(sim_counters(sim, BOB).mm_established, 0);
 	assert_int_equal(sim_mms(sim, ALICE) + sim_mms(sim, BOB), 0);
@@ -165,6 +169,25 @@ static void traffic_outside_the_responder_s_rules(void **state)
 	sim_free(sim);
 }
 
+/* The main mode stands on the key of the web rule; the database wants another one. */
+static void a_rule_with_another_key_is_not_served(void **state)
+{
+	struct sim *sim = sim_new();
+	struct ike_rule *rule = sim->host[BOB].rule;
+
+	rule[1] = rule[0];
+	rule[1].auth[0].secret = 2;
+	rule[0].local_port_lo = rule[0].local_port_hi = 443;
+	sim->host[BOB].rule_count = 2;
+	sim_set_rules(sim, BOB);
+	sim_acquire(sim, ALICE);
+	sim_run(sim, 100);
+	the_failure(sim);
+	assert_int_equal(sim_established(sim, BOB), 1);
+	assert_true(sim_logged(sim, BOB, "wants another preshared key"));
+	sim_free(sim);
+}
+
 /* All ports are more than the one port that bob's rule covers. */
 static void traffic_wider_than_the_responder_s_rule(void **state)
 {
@@ -271,6 +294,7 @@ int main(void)
 		cmocka_unit_test(pfs_that_the_responder_wants_is_not_waived),
 		cmocka_unit_test(pfs_that_only_the_initiator_wants_is_welcome),
 		cmocka_unit_test(traffic_outside_the_responder_s_rules),
+		cmocka_unit_test(a_rule_with_another_key_is_not_served),
 		cmocka_unit_test(traffic_wider_than_the_responder_s_rule),
 		cmocka_unit_test(a_peer_without_any_rule_gets_no_answer),
 		cmocka_unit_test(what_no_rule_covers_is_not_negotiated),
