@@ -116,13 +116,15 @@ struct v1_child *v1_child_by_out(struct ike_engine *engine, const struct xi_addr
 	return NULL;
 }
 
-struct v1_child *v1_child_by_traffic(struct ike_engine *engine, const struct ike_traffic *traffic)
+struct v1_child *v1_child_by_traffic(struct ike_engine *engine, const struct ike_traffic *traffic,
+				     bool peer_started)
 {
 	struct v1_child *child, *newest = NULL;
 
 	LIST_FOREACH(child, &engine->v1.children, all)
 	{
 		if (!child->gone && v1_traffic_equal(&child->traffic, traffic) &&
+		    !(peer_started && child->initiator) &&
 		    (!newest || child->installed_seq > newest->installed_seq))
 			newest = child;
 	}

@@ -193,7 +193,7 @@ int v1_acquire(struct ike_engine *engine, const struct ike_acquire *acquire)
 	qm = same_wish(engine, &traffic);
 	if (qm)
 		return join(qm, acquire);
-	child = v1_child_by_traffic(engine, &traffic);
+	child = v1_child_by_traffic(engine, &traffic, false);
 	if (child && engine->now_ms - child->installed_ms < V1_FRESH_MS) {
 		engine->ops.acquire_done(engine->ctx, acquire, 0, "just installed");
 		return 0;

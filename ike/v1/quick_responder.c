@@ -206,9 +206,9 @@ static int send_message2(struct v1_qm *qm, const struct request *request, bool w
  */
 static void note_replaced(struct v1_qm *qm)
 {
-	struct v1_child *old = v1_child_by_traffic(qm->engine, &qm->traffic);
+	struct v1_child *old = v1_child_by_traffic(qm->engine, &qm->traffic, true);
 
-	if (old && !old->initiator)
+	if (old)
 		qm->replaces = old->spi_in;
 }
 

@@ -150,8 +150,8 @@ struct v1_qm {
 	LIST_ENTRY(v1_qm) dead;
 	enum v1_qm_state state; /* set by v1_qm_move() alone */
 	bool initiator;
-	uint8_t moved; /* how often it had to change its main mode */
-	uint8_t starts; /* how often it could not start for want of an SPI */
+	uint8_t moved;	     /* how often it had to change its main mode */
+	uint8_t starts;	     /* how often it could not start for want of an SPI */
 	uint64_t restart_ms; /* when it tries again, IKE_NEVER = when its main mode is there */
 	uint32_t message_id;
 	struct ike_rule rule; /* as it was when this began */
@@ -385,8 +385,9 @@ struct v1_child *v1_child_new(struct v1_qm *qm, uint32_t life_s);
 struct v1_child *v1_child_by_in(struct ike_engine *engine, uint32_t spi_in);
 struct v1_child *v1_child_by_out(struct ike_engine *engine, const struct xi_addr *remote,
 				 uint32_t spi_out);
-/* The newest installed pair for exactly this traffic, or NULL. */
-struct v1_child *v1_child_by_traffic(struct ike_engine *engine, const struct ike_traffic *traffic);
+/* The newest installed pair for exactly this traffic, or of those that the peer started. */
+struct v1_child *v1_child_by_traffic(struct ike_engine *engine, const struct ike_traffic *traffic,
+				     bool peer_started);
 void v1_child_lifetime(struct v1_child *child, uint32_t life_s);
 void v1_child_rekey(struct v1_child *child);
 /* The rekeying came to nothing: try again in a while. */

@@ -287,6 +287,24 @@ static void both_start_at_once(void **state)
 	sim_free(sim);
 }
 
+/* Bob starts a pair of his own beside alice's: a second line, not a rekeying of hers. */
+static void a_pair_that_the_other_side_starts_is_no_rekeying(void **state)
+{
+	struct sim *sim = sim_up();
+	uint32_t first = sim->host[ALICE].sa[0].in.spi;
+
+	sim_run(sim, 5000);
+	sim_acquire(sim, BOB);
+	sim_run(sim, 100);
+	assert_int_equal(sim->host[ALICE].sa_count, 2);
+	assert_int_equal(sim->host[ALICE].sa[1].replaces, 0);
+	ike_engine_rekey(sim->host[ALICE].engine, first);
+	sim_run(sim, 100);
+	assert_int_equal(sim->host[ALICE].sa[2].replaces, first);
+	assert_int_equal(sim->host[BOB].sa[2].replaces, sim->host[BOB].sa[0].in.spi);
+	sim_free(sim);
+}
+
 static enum sim_fate bob_first_lost(struct sim *sim, struct sim_packet *packet, void *arg)
 {
 	return packet->from == BOB && packet->number < 4 ? DROP : DELIVER;
@@ -339,6 +357,7 @@ int main(void)
 		cmocka_unit_test(a_restarted_responder_says_so),
 		cmocka_unit_test(a_new_main_mode_alone_deletes_nothing),
 		cmocka_unit_test(both_start_at_once),
+		cmocka_unit_test(a_pair_that_the_other_side_starts_is_no_rekeying),
 		cmocka_unit_test(a_waiting_quick_mode_takes_the_first_main_mode),
 		cmocka_unit_test(an_acquire_right_after_an_install_needs_no_more),
 	};
