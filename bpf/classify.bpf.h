@@ -54,6 +54,15 @@ struct xi_walk {
 	__u8 pad[2];
 };
 
+/*
+ * A lookup's inner loop. The maps stay outside struct xi_walk: a global function
+ * that is given memory makes the verifier forget the pointers in it.
+ */
+struct xi_loop {
+	struct xi_walk walk;
+	void *shapes, *buckets, *cells;
+};
+
 static const __u8 xi_debruijn[64] = {
 	0,  1,	2,  53, 3,  7,	54, 27, 4,  38, 41, 8,	34, 55, 48, 28, 62, 5,	39, 46, 44, 42,
 	22, 9,	24, 35, 59, 56, 49, 18, 29, 11, 63, 52, 6,  26, 37, 40, 33, 47, 61, 45, 43, 21,
@@ -81,13 +90,13 @@ static __always_inline bool xi_rect_covers(const struct xi_rect *rect, __u16 x, 
 
 /* ------------------------------------------------------------------- rows */
 
-static __always_inline void xi_probe_row(struct xi_walk *w, const struct xi_probe *probe,
-					 __u64 seed, __u32 chunks, __u32 field, __u64 addr,
-					 __u16 direct)
+static __always_inline void xi_probe_row(struct xi_walk *w, void *slots,
+					 const struct xi_probe *probe, __u64 seed, __u32 chunks,
+					 __u32 field, __u64 addr, __u16 direct)
 {
 	const struct xi_slot *slot;
 	__u64 mask;
-	__u32 at;
+	__u32 at, value;
 
 	if (probe->kind == XI_PROBE_OFF)
 		return;
@@ -96,7 +105,8 @@ static __always_inline void xi_probe_row(struct xi_walk *w, const struct xi_prob
 		__builtin_memcpy(&mask, probe->mask, sizeof(mask));
 		at = xi_slot_hash(seed, addr & mask);
 	}
-	slot = xi_table_at(slot, w->slot, probe->slot + (at >> 2));
+	value = probe->slot + (at >> 2);
+	slot = bpf_map_lookup_elem(slots, &value);
 	if (!slot) {
 		w->error = 1;
 		return;
@@ -109,18 +119,22 @@ static __always_inline void xi_probe_row(struct xi_walk *w, const struct xi_prob
 __noinline int xi_find_rows(struct xi_walk *w)
 {
 	const struct xi_space *space;
+	__u32 n, list;
 	__u64 seed;
-	__u32 n;
+	void *slots;
 
 	if (!w)
 		return -EINVAL;
+	list = w->slot;
+	slots = bpf_map_lookup_elem(&xi_slot_of, &list);
 	space = xi_table_at(space, w->slot, w->space);
-	if (!space)
+	if (!space || !slots)
 		return -ENOENT;
 	n = space->chunks;
 	seed = space->row_seed;
 #define XI_ROW(field, addr, direct)                                                                \
-	xi_probe_row(w, &space->probe[XI_PROBE_##field], seed, n, XI_PROBE_##field, addr, direct)
+	xi_probe_row(w, slots, &space->probe[XI_PROBE_##field], seed, n, XI_PROBE_##field, addr,   \
+		     direct)
 	XI_ROW(REMOTE_A, w->remote[0], bpf_ntohs(*(__u16 *)&w->remote[0]));
 	XI_ROW(REMOTE_B, w->remote[0], 0);
 	XI_ROW(REMOTE_C, w->remote[0], 0);
@@ -138,11 +152,16 @@ __noinline int xi_find_rows(struct xi_walk *w)
 __noinline int xi_and_rows(struct xi_walk *w, __u32 chunk)
 {
 	const struct xi_row *row;
+	__u32 i, k, line, list;
 	__u64 nonzero = 0;
-	__u32 i, k;
+	void *rows;
 
 	if (!w)
 		return -EINVAL;
+	list = w->slot;
+	rows = bpf_map_lookup_elem(&xi_row_of, &list);
+	if (!rows)
+		return -ENOENT;
 	for (k = 0; k < 8; k++) {
 		__s32 left = (__s32)w->limit - (__s32)(w->base + 64 * k);
 
@@ -151,7 +170,8 @@ __noinline int xi_and_rows(struct xi_walk *w, __u32 chunk)
 	for (i = 0; i < XI_PROBE_FIELDS; i++) {
 		if (!(w->probes & 1u << i))
 			continue;
-		row = xi_table_at(row, w->slot, w->line[i] + chunk);
+		line = w->line[i] + chunk;
+		row = bpf_map_lookup_elem(rows, &line);
 		if (!row)
 			return -ENOENT;
 		for (k = 0; k < 8; k++)
@@ -273,19 +293,21 @@ static __always_inline bool xi_cell_is(const struct xi_cell *cell, const __u64 k
 }
 
 /* The cell of this key, or NULL. May set w->error. */
-static __always_inline const struct xi_cell *xi_find_cell(struct xi_walk *w, const __u64 key[4],
+static __always_inline const struct xi_cell *xi_find_cell(struct xi_loop *loop, const __u64 key[4],
 							  __u32 shape, __u8 proto)
 {
+	struct xi_walk *w = &loop->walk;
 	__u64 hash = xi_cell_hash(w->seed, w->v6, key[0], key[1], key[2], key[3], shape, proto);
 	const struct xi_bucket *bucket;
 	const struct xi_cell *cell;
 	__u64 spread, t0, t1;
 	__u16 tag = xi_cell_tag(hash);
-	__u32 i, k;
+	__u32 i, k, at;
 
 	spread = tag * 0x0001000100010001ull;
 	for (i = 0; i < XI_BUCKET_HOPS; i++) {
-		bucket = xi_table_at(bucket, w->slot, ((__u32)hash + i) & w->bucket_mask);
+		at = ((__u32)hash + i) & w->bucket_mask;
+		bucket = bpf_map_lookup_elem(loop->buckets, &at);
 		if (!bucket)
 			goto broken;
 		/* Is any of the eight halfwords equal? Only a hint, so one test for all. */
@@ -297,7 +319,8 @@ static __always_inline const struct xi_cell *xi_find_cell(struct xi_walk *w, con
 			for (k = 0; k < 8; k++) {
 				if (bucket->tag[k] != tag)
 					continue;
-				cell = xi_table_at(cell, w->slot, bucket->cell[k]);
+				at = bucket->cell[k];
+				cell = bpf_map_lookup_elem(loop->cells, &at);
 				if (!cell)
 					goto broken;
 				if (xi_cell_is(cell, key, shape, proto))
@@ -314,8 +337,9 @@ broken:
 }
 
 /* Tries one shape, `s` counted from the space's first. */
-static __always_inline void xi_try_shape(struct xi_walk *w, __u32 s)
+static __always_inline void xi_try_shape(struct xi_loop *loop, __u32 s)
 {
+	struct xi_walk *w = &loop->walk;
 	const struct xi_shape *shape;
 	const struct xi_cell *cell;
 	const __u64 *mask;
@@ -324,7 +348,7 @@ static __always_inline void xi_try_shape(struct xi_walk *w, __u32 s)
 	__u8 proto;
 	int hit;
 
-	shape = xi_table_at(shape, w->slot, index);
+	shape = bpf_map_lookup_elem(loop->shapes, &index);
 	if (!shape) {
 		w->error = 1;
 		return;
@@ -338,7 +362,7 @@ static __always_inline void xi_try_shape(struct xi_walk *w, __u32 s)
 	key[3] = w->local[1] & mask[3];
 	proto = shape->flags & XI_SHAPE_PROTO ? w->proto : 0;
 	y = shape->flags & XI_SHAPE_PROTO ? w->y_proto : w->y;
-	cell = xi_find_cell(w, key, index, proto);
+	cell = xi_find_cell(loop, key, index, proto);
 	if (!cell)
 		return;
 	if (cell->kind == XI_CELL_TREE) {
@@ -361,8 +385,9 @@ static __always_inline void xi_try_shape(struct xi_walk *w, __u32 s)
 }
 
 /* bpf_loop() callback: the next shape of this chunk. 1 ends the loop. */
-static int xi_walk_step(__u32 i, struct xi_walk *w)
+static int xi_walk_step(__u32 i, struct xi_loop *loop)
 {
+	struct xi_walk *w = &loop->walk;
 	__u64 word;
 	__u32 k, s;
 
@@ -381,7 +406,7 @@ static int xi_walk_step(__u32 i, struct xi_walk *w)
 		w->nonzero &= w->nonzero - 1;
 	if (s >= w->limit)
 		return 1;
-	xi_try_shape(w, s);
+	xi_try_shape(loop, s);
 	return w->error ? 1 : 0;
 }
 
@@ -421,7 +446,8 @@ static __always_inline void xi_walk_init(struct xi_walk *w, const struct xi_pkt 
 __noinline int xi_classify(const struct xi_pkt *pkt, __u32 slot, struct xi_verdict *ret)
 {
 	const struct xi_space *space;
-	struct xi_walk w;
+	struct xi_loop loop;
+	struct xi_walk *w = &loop.walk;
 	__u32 index, c;
 	int err;
 
@@ -432,25 +458,30 @@ __noinline int xi_classify(const struct xi_pkt *pkt, __u32 slot, struct xi_verdi
 	space = xi_table_at(space, slot, index);
 	if (!space)
 		return -ENOENT;
-	xi_walk_init(&w, pkt, space, slot, index);
+	xi_walk_init(w, pkt, space, slot, index);
 	if (space->pruned) {
-		err = xi_find_rows(&w);
+		err = xi_find_rows(w);
 		if (err)
 			return err;
 	}
+	loop.shapes = bpf_map_lookup_elem(&xi_shape_of, &slot);
+	loop.buckets = bpf_map_lookup_elem(&xi_bucket_of, &slot);
+	loop.cells = bpf_map_lookup_elem(&xi_cell_of, &slot);
+	if (!loop.shapes || !loop.buckets || !loop.cells)
+		return -ENOENT;
 	for (c = 0; c < XI_CHUNKS_MAX; c++) {
-		w.base = c * XI_CHUNK_SHAPES;
-		if (w.base >= w.limit || w.error)
+		w->base = c * XI_CHUNK_SHAPES;
+		if (w->base >= w->limit || w->error)
 			break;
-		err = xi_and_rows(&w, c);
+		err = xi_and_rows(w, c);
 		if (err)
 			return err;
-		bpf_loop(XI_CHUNK_SHAPES, xi_walk_step, &w, 0);
+		bpf_loop(XI_CHUNK_SHAPES, xi_walk_step, &loop, 0);
 	}
-	if (w.error)
+	if (w->error)
 		return -EIO;
-	ret->filter_idx = w.filter;
-	ret->action = w.filter == XI_NO_FILTER ? XI_ACT_NONE : w.action;
+	ret->filter_idx = w->filter;
+	ret->action = w->filter == XI_NO_FILTER ? XI_ACT_NONE : w->action;
 	return 0;
 }
 

@@ -211,19 +211,22 @@ static inline __u64 xi_hash_end(__u64 h)
 	return h ^ h >> 32;
 }
 
-/* The words are the masked addresses as they lie in memory. */
+/*
+ * The words are the masked addresses as they lie in memory. Products of keyed
+ * odd multipliers are independent of each other, so they overlap in the CPU.
+ */
 static inline __u64 xi_cell_hash(__u64 seed, int v6, __u64 r0, __u64 r1, __u64 l0, __u64 l1,
 				 __u32 shape, __u8 proto)
 {
-	__u64 h = xi_hash_step(seed, (__u64)shape << 8 | proto);
+	__u64 h = (((__u64)shape << 8 | proto) ^ seed) * 0x9e3779b97f4a7c15ull;
 
-	h = xi_hash_step(h, r0);
+	h += r0 * ((seed ^ 0xd6e8feb86659fd93ull) | 1);
+	h += l0 * ((seed ^ 0xa0761d6478bd642full) | 1);
 	if (v6) {
-		h = xi_hash_step(h, r1);
-		h = xi_hash_step(h, l1);
+		h += r1 * ((seed ^ 0xe7037ed1a0b428dbull) | 1);
+		h += l1 * ((seed ^ 0x8ebc6af09c88c6e3ull) | 1);
 	}
-	h = xi_hash_step(h, l0);
-	return xi_hash_end(h);
+	return xi_hash_end(h ^ h >> 32);
 }
 
 static inline __u16 xi_cell_tag(__u64 hash)

@@ -281,7 +281,7 @@ static void random_policies_without_rows(void **unused)
 {
 	const struct taste taste = {20, 10, 10, 40, 40, 70, false};
 
-	for (uint64_t seed = 1; seed <= rounds(2000, 20000); seed++)
+	for (uint64_t seed = 1; seed <= rounds(1500, 20000); seed++)
 		random_policy(seed, 1 + seed % 90, &taste, COMPILE_ROWS_NEVER);
 	report("without rows");
 }
@@ -398,7 +398,7 @@ static void classbench_set(const char *name)
 	assert_int_equal(compile_filters(set.filters, set.count, NULL, &opts, &image, NULL), 0);
 	assert_int_equal(box_load(box, image, 0), 0);
 	/* The model's work is packets x filters: a fixed budget for each set. */
-	want = 60000000 / set.count;
+	want = 30000000 / set.count;
 	want = rounds(want > 40000 ? 40000 : want, 60000);
 	pkts = calloc(want, sizeof(*pkts));
 	assert_non_null(pkts);

@@ -16,7 +16,7 @@
 #define WORDS (SLOTS / 64)
 
 /* The depths of address, in bits, that rows may be kept for: A, B and C. */
-static const uint8_t depths[2][XI_PROBE_DEPTHS] = {{16, 0, 0}, {48, 64, 0}};
+static const uint8_t depths[2][XI_PROBE_DEPTHS] = {{16, 24, 32}, {48, 64, 0}};
 
 struct rows {
 	struct build *build;

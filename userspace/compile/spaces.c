@@ -15,7 +15,7 @@
 #include "util/addr.h"
 
 /* Up to here trying every shape is cheaper than reading rows. */
-#define SHAPES_WITHOUT_ROWS 6
+#define SHAPES_WITHOUT_ROWS 8
 /* Cells with more filters than this are not searched for rectangles hidden by others. */
 #define COVER_CHECK_MAX 64
 
