@@ -7,15 +7,21 @@ set -u -o pipefail
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/daemon.sh
 daemon_lab
-plan 16
+plan 18
 
 # The policies cover IPv6 as well.
 for host in a b; do
 	sed -i 's|10.91.0.0/24|[10.91.0.0/24, "fd91::/64"]|' "$tmp/$host/policy.yaml"
 	ip -n "$lab-$host" addr add "fd91::$([ $host = a ] && echo 1 || echo 2)/64" dev eth0 nodad
 done
+# An address that is not b's yet, written out: seen from outside, both directions.
+sed -i 's|^  web:$|  later:\n    - {src: any, dst: 10.91.0.77, proto: udp, dst-port: 9999}\n&|
+	s|^  - {name: web,|  - {name: later, filter-list: later, action: permit}\n&|' "$tmp/b/policy.yaml"
 daemon_start a && daemon_start b
 ok "both daemons start"
+rows() { shows b filters "[.[] | select(.rule == \"later\" and .local == \"10.91.0.77\" and .direction == \"$1\")] | length == $2"; }
+rows out 1 && shows b filters '[.[] | select(.rule == "later" and .remote == "10.91.0.77")] | length > 0'
+ok "an address that is not ours is filtered as a remote one too"
 
 # ------------------------------------------------------------- IPv6
 address() { [ "$1" = a ] && echo fd91::1 || echo fd91::2; }
@@ -40,6 +46,10 @@ eventually 10 flow_fails 23 TELNETTAG
 ok "an address that was added is me: the blocked port does not answer there"
 flow 5432 DATABASETAG
 ok "and the protected port works there"
+
+only_local() { shows b filters '[.[] | select(.rule == "later")] | length > 0 and ([.[].local == "10.91.0.77"] | all)'; }
+eventually 10 only_local
+ok "written out in the policy it counts as ours from now on"
 
 # ------------------------------------------------------------- interfaces
 kill "$daemon_b"

@@ -56,9 +56,24 @@ static uint32_t secret_handle(void *arg, const char *path)
 	return d->secret_count;
 }
 
-static int prepare(struct daemon *d, const char *path, struct candidate *c, struct diag *diag)
+/* c->policy -> image and rules, for the addresses that this host has now. */
+static int compile(struct daemon *d, struct candidate *c, struct diag *diag)
 {
-	struct compile_opts opts = {0};
+	struct compile_opts opts = {.me = d->addrs, .me_count = d->addr_count};
+	int rc;
+
+	rc = daemon_random(&opts.seed, sizeof(opts.seed));
+	if (rc)
+		return rc;
+	rc = compile_policy(c->policy, &opts, &c->image, diag);
+	if (rc)
+		return rc;
+	return ike_rules_build(c->policy, c->image, secret_handle, d, &c->rules, &c->rule_count,
+			       diag);
+}
+
+static int load(struct daemon *d, const char *path, struct candidate *c, struct diag *diag)
+{
 	int rc;
 
 	c->path = realpath(path, NULL);
@@ -73,37 +88,23 @@ static int prepare(struct daemon *d, const char *path, struct candidate *c, stru
 	rc = policy_supported(c->policy, diag);
 	if (rc)
 		return rc;
-	rc = daemon_random(&opts.seed, sizeof(opts.seed));
-	if (rc)
-		return rc;
-	rc = compile_policy(c->policy, &opts, &c->image, diag);
-	if (rc)
-		return rc;
-	return ike_rules_build(c->policy, c->image, secret_handle, d, &c->rules, &c->rule_count,
-			       diag);
+	return compile(d, c, diag);
 }
 
-int config_apply(struct daemon *d, const char *path, struct diag *diag)
+/* Takes what the candidate holds; from the switch on nothing can fail. */
+static int enforce(struct daemon *d, struct candidate *c, struct diag *diag)
 {
-	struct candidate c = {0};
-	int rc;
+	int rc = datapath_swap(d->dp, c->image, diag);
 
-	rc = prepare(d, path, &c, diag);
-	if (!rc)
-		rc = datapath_swap(d->dp, c.image, diag);
-	if (rc) {
-		if (!diag->errors)
-			diag_add(diag, DIAG_ERROR, NULL, NULL,
-				 "the policy cannot be put in force: %s", strerror(-rc));
-		candidate_free(&c);
+	if (rc)
 		return rc;
-	}
 	config_free(d);
-	d->policy = c.policy;
-	d->image = c.image;
-	d->rules = c.rules;
-	d->rule_count = c.rule_count;
-	d->policy_path = c.path;
+	d->policy = c->policy;
+	d->image = c->image;
+	d->rules = c->rules;
+	d->rule_count = c->rule_count;
+	d->policy_path = c->path;
+	memset(c, 0, sizeof(*c));
 	d->generation = datapath_generation(d->dp);
 	/* The secrets go ahead, so that no rule names one that is not there yet. */
 	config_send_secrets(d);
@@ -111,6 +112,64 @@ int config_apply(struct daemon *d, const char *path, struct diag *diag)
 	log_info("policy %s is in force, generation %u: %zu filters, %zu of them negotiate",
 		 d->policy->name, d->generation, d->image->count, d->rule_count);
 	return 0;
+}
+
+static void explain(int rc, struct diag *diag)
+{
+	if (rc && !diag->errors)
+		diag_add(diag, DIAG_ERROR, NULL, NULL, "the policy cannot be put in force: %s",
+			 strerror(-rc));
+}
+
+int config_check(struct daemon *d, const char *path, struct diag *diag)
+{
+	struct candidate c = {0};
+	int rc = load(d, path, &c, diag);
+
+	explain(rc, diag);
+	candidate_free(&c);
+	return rc;
+}
+
+int config_apply(struct daemon *d, const char *path, struct diag *diag)
+{
+	struct candidate c = {0};
+	int rc;
+
+	rc = load(d, path, &c, diag);
+	if (!rc)
+		rc = enforce(d, &c, diag);
+	if (!rc)
+		d->policy_since = d->generation;
+	explain(rc, diag);
+	candidate_free(&c);
+	return rc;
+}
+
+int config_recompile(struct daemon *d, struct diag *diag)
+{
+	struct candidate c = {.policy = d->policy, .path = d->policy_path};
+	int rc;
+
+	rc = compile(d, &c, diag);
+	if (!rc) {
+		/* They change hands within enforce(). */
+		d->policy = NULL;
+		d->policy_path = NULL;
+		rc = enforce(d, &c, diag);
+		if (rc) {
+			d->policy = c.policy;
+			d->policy_path = c.path;
+		}
+	}
+	/* On failure both stay what they were. */
+	if (rc) {
+		c.policy = NULL;
+		c.path = NULL;
+	}
+	explain(rc, diag);
+	candidate_free(&c);
+	return rc;
 }
 
 static bool handle_used(const struct daemon *d, uint32_t handle)
@@ -170,7 +229,9 @@ void config_free(struct daemon *d)
 	d->policy_path = NULL;
 }
 
-const char *config_rule_name(const struct daemon *d, uint32_t rule)
+const char *config_rule_name(const struct daemon *d, uint32_t rule, uint32_t generation)
 {
-	return d->policy && rule < d->policy->rule_count ? d->policy->rules[rule].name : NULL;
+	if (!d->policy || generation < d->policy_since || rule >= d->policy->rule_count)
+		return NULL;
+	return d->policy->rules[rule].name;
 }

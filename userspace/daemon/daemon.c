@@ -182,12 +182,33 @@ static int make_dirs(struct daemon *d, struct diag *diag)
 	return rc ? rc : make_dir(dir, 0700, diag);
 }
 
+/* What config_check() has said already is not said again. */
+static int apply_first(struct daemon *d)
+{
+	struct diag diag = {0};
+	int rc = config_apply(d, d->opts.policy, &diag);
+
+	if (rc)
+		log_diag(&diag);
+	diag_free(&diag);
+	return rc;
+}
+
 static int start(struct daemon *d, struct diag *diag)
 {
 	/* Kernel XFRM gets no ESP: the afxdp workers own it (datapath: auto is afxdp now). */
 	const struct datapath_opts opts = {.instance = d->opts.instance, .owns_esp = true};
 	int rc;
 
+	if (geteuid()) {
+		diag_add(diag, DIAG_ERROR, NULL, NULL, "xipsecd must be started by root");
+		return -EPERM;
+	}
+	/* A policy that is wrong is refused before anything is touched. */
+	ifaces_read_local(d);
+	rc = config_check(d, d->opts.policy, diag);
+	if (rc)
+		return rc;
 	rc = make_dirs(d, diag);
 	if (rc)
 		return rc;
@@ -201,10 +222,11 @@ static int start(struct daemon *d, struct diag *diag)
 	rc = ifaces_init(d, diag);
 	if (rc)
 		return rc;
+	ifaces_read_local(d);
 	rc = ifaces_set_local(d);
 	if (rc)
 		return rc;
-	rc = config_apply(d, d->opts.policy, diag);
+	rc = apply_first(d);
 	if (rc)
 		return rc;
 	rc = traffic_init(d);

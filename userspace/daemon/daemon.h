@@ -71,7 +71,8 @@ struct daemon {
 	struct policy *policy;
 	struct image *image;
 	char *policy_path;
-	uint32_t generation; /* of the kernel's filter list */
+	uint32_t generation;   /* of the kernel's filter list */
+	uint32_t policy_since; /* the first one that was made of this policy */
 	struct ike_rule *rules;
 	size_t rule_count;
 	char **secret_paths; /* handle - 1 is the index; only grows */
@@ -87,6 +88,8 @@ struct daemon {
 	struct proc keys, ike;
 	struct iface *ifaces[IFACES_MAX];
 	unsigned iface_count;
+	struct xi_addr *addrs; /* of this host, as of the last look */
+	size_t addr_count;
 	struct event *link_watch, *link_settle;
 
 	struct control *control;
@@ -121,12 +124,19 @@ struct diag;
  * says why and what was in force stays. 0, -EINVAL, -EOPNOTSUPP or -errno.
  */
 int config_apply(struct daemon *d, const char *path, struct diag *diag);
+/* Only whether config_apply() would do it, as far as that can be said beforehand. */
+int config_check(struct daemon *d, const char *path, struct diag *diag);
+/*
+ * The local addresses changed: addresses written out in the policy may mean this
+ * host now, or no longer. Filter ids stay the same.
+ */
+int config_recompile(struct daemon *d, struct diag *diag);
 /* Gives a child that has just started what it needs of the policy. */
 void config_send_secrets(struct daemon *d);
 void config_send_rules(struct daemon *d);
 void config_free(struct daemon *d);
-/* The rule behind a filter of the running policy, or NULL. */
-const char *config_rule_name(const struct daemon *d, uint32_t rule);
+/* The name of a rule as numbered in that generation; NULL if it is of an older policy. */
+const char *config_rule_name(const struct daemon *d, uint32_t rule, uint32_t generation);
 
 /* -------------------------------------------------------------- procs.c */
 
@@ -149,6 +159,8 @@ int ifaces_init(struct daemon *d, struct diag *diag);
 /* Attaches what has appeared; refreshes the local addresses. */
 void ifaces_scan(struct daemon *d);
 int ifaces_set_local(struct daemon *d);
+/* Reads the local addresses into d->addrs; true when they are others than before. */
+bool ifaces_read_local(struct daemon *d);
 int ifaces_attach(struct daemon *d);
 struct iface *ifaces_find(struct daemon *d, int ifindex);
 void ifaces_free(struct daemon *d);

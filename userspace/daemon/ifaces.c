@@ -146,18 +146,29 @@ static int list_addresses(struct xi_addr **ret, size_t *ret_count)
 	return 0;
 }
 
-int ifaces_set_local(struct daemon *d)
+bool ifaces_read_local(struct daemon *d)
 {
 	struct xi_addr *addrs = NULL;
 	size_t count = 0;
-	int rc;
+	int rc = list_addresses(&addrs, &count);
 
-	rc = list_addresses(&addrs, &count);
-	if (rc)
-		return rc;
-	rc = datapath_set_local(d->dp, addrs, count);
-	free(addrs);
-	return rc;
+	if (rc) {
+		log_error("the local addresses cannot be read: %s", strerror(-rc));
+		return false;
+	}
+	if (count == d->addr_count && !memcmp(addrs, d->addrs, count * sizeof(*addrs))) {
+		free(addrs);
+		return false;
+	}
+	free(d->addrs);
+	d->addrs = addrs;
+	d->addr_count = count;
+	return true;
+}
+
+int ifaces_set_local(struct daemon *d)
+{
+	return datapath_set_local(d->dp, d->addrs, d->addr_count);
 }
 
 static void forget(struct daemon *d, struct iface *iface)
@@ -212,12 +223,23 @@ int ifaces_attach(struct daemon *d)
 	return first;
 }
 
-void ifaces_scan(struct daemon *d)
+/* `me` follows at once, by the map; addresses that are written out by a new filter list. */
+static void addresses_changed(struct daemon *d)
 {
+	struct diag diag = {0};
 	int rc = ifaces_set_local(d);
 
 	if (rc)
 		log_error("the local addresses cannot be refreshed: %s", strerror(-rc));
+	config_recompile(d, &diag);
+	log_diag(&diag);
+	diag_free(&diag);
+}
+
+void ifaces_scan(struct daemon *d)
+{
+	if (ifaces_read_local(d))
+		addresses_changed(d);
 	ifaces_attach(d);
 	procs_update(d);
 }
@@ -296,6 +318,9 @@ void ifaces_free(struct daemon *d)
 	}
 	if (d->link_settle)
 		event_free(d->link_settle);
+	free(d->addrs);
+	d->addrs = NULL;
+	d->addr_count = 0;
 	while (d->iface_count) {
 		struct iface *iface = d->ifaces[--d->iface_count];
 

@@ -17,6 +17,7 @@
 #include <event2/event.h>
 #include <openssl/crypto.h>
 
+#include "daemon/outbox.h"
 #include "daemon/role.h"
 #include "daemon/udp.h"
 #include "util/addr.h"
@@ -27,28 +28,6 @@
 /* SPIs kept in hand: more are asked for when the pool is down to this. */
 #define SPIS_LOW 32
 #define SPIS_MAX 256
-
-/*
- * Datagrams wait here while an SA is on its way to the backend: a responder must
- * be able to receive before the peer reads that it may send (xipsec/ike.h).
- */
-#define OUTBOX_MAX 64  /* datagrams, and SAs waited for */
-#define OUTBOX_MS  500 /* longest wait; then the peer's packets may come too early */
-
-struct parcel {
-	struct parcel *next;
-	struct ike_path path;
-	size_t len;
-	uint8_t data[];
-};
-
-struct outbox {
-	struct parcel *first, **last;
-	unsigned parcels;
-	uint32_t waiting[OUTBOX_MAX]; /* inbound SPIs */
-	unsigned waiting_count;
-	struct event *limit;
-};
 
 static struct ike {
 	struct ike_engine *engine;
@@ -65,7 +44,7 @@ static struct ike {
 	bool spis_asked;
 	struct ike_rule *rules;
 	uint32_t rule_count, rules_expected, generation;
-	struct outbox outbox;
+	struct outbox *outbox;
 	const struct xi_addr *source; /* of the datagram being dealt with */
 	struct ratelimit log_limit;
 } ike = {.keys = -1};
@@ -97,68 +76,9 @@ static int send_now(const struct ike_path *path, const void *msg, size_t len)
 	return -EAFNOSUPPORT;
 }
 
-static void outbox_open(void)
-{
-	struct parcel *parcel;
-
-	ike.outbox.waiting_count = 0;
-	event_del(ike.outbox.limit);
-	while ((parcel = ike.outbox.first)) {
-		ike.outbox.first = parcel->next;
-		/* A lost datagram is repeated by whoever misses the answer. */
-		send_now(&parcel->path, parcel->data, parcel->len);
-		free(parcel);
-	}
-	ike.outbox.last = &ike.outbox.first;
-	ike.outbox.parcels = 0;
-}
-
-static void on_outbox_limit(int fd, short what, void *arg)
-{
-	outbox_open();
-}
-
-/* Datagrams wait from now on until this SA is up (or gone). */
-static void outbox_wait(uint32_t spi_in)
-{
-	static const struct timeval limit = {0, OUTBOX_MS * 1000};
-
-	if (ike.outbox.waiting_count == OUTBOX_MAX)
-		return;
-	ike.outbox.waiting[ike.outbox.waiting_count++] = spi_in;
-	event_add(ike.outbox.limit, &limit);
-}
-
-static void outbox_done(uint32_t spi_in)
-{
-	struct outbox *box = &ike.outbox;
-
-	for (unsigned i = 0; i < box->waiting_count; i++)
-		if (box->waiting[i] == spi_in) {
-			box->waiting[i] = box->waiting[--box->waiting_count];
-			if (!box->waiting_count)
-				outbox_open();
-			return;
-		}
-}
-
 static int op_send(void *ctx, const struct ike_path *path, const void *msg, size_t len)
 {
-	struct parcel *parcel;
-
-	if (!ike.outbox.waiting_count || ike.outbox.parcels == OUTBOX_MAX)
-		return send_now(path, msg, len);
-	parcel = malloc(sizeof(*parcel) + len);
-	if (!parcel)
-		return -ENOMEM;
-	parcel->next = NULL;
-	parcel->path = *path;
-	parcel->len = len;
-	memcpy(parcel->data, msg, len);
-	*ike.outbox.last = parcel;
-	ike.outbox.last = &parcel->next;
-	ike.outbox.parcels++;
-	return 0;
+	return outbox_send(ike.outbox, path, msg, len);
 }
 
 /* Waits for the keys role, which answers in microseconds or is in trouble. */
@@ -231,7 +151,7 @@ static int op_get_spi(void *ctx, uint32_t *ret_spi)
 static int op_install_sa(void *ctx, const struct xi_sa_params *sa)
 {
 	child_send(IPC_SA_INSTALL, 0, sa, NULL, 0);
-	outbox_wait(sa->in.spi);
+	outbox_wait(ike.outbox, sa->in.spi);
 	return 0;
 }
 
@@ -446,11 +366,11 @@ static int from_parent(void *arg, struct ipc_msg *msg)
 	} else if (msg->type == IPC_ACQUIRE) {
 		rc = acquire(msg->data);
 	} else if (msg->type == IPC_SA_GONE) {
-		outbox_done(number->value);
+		outbox_done(ike.outbox, number->value);
 		ike_engine_sa_gone(ike.engine, number->value);
 		rc = 0;
 	} else if (msg->type == IPC_SA_UP) {
-		outbox_done(number->value);
+		outbox_done(ike.outbox, number->value);
 		rc = 0;
 	} else if (msg->type == IPC_SA_REKEY) {
 		ike_engine_rekey(ike.engine, number->value);
@@ -483,9 +403,8 @@ int ike_main(const struct role_args *args)
 	child_stopping = stopping;
 	ike.engine = ike_engine_new(&ops, NULL);
 	ike.timer = event_new(child_base, -1, 0, on_timer, NULL);
-	ike.outbox.last = &ike.outbox.first;
-	ike.outbox.limit = event_new(child_base, -1, 0, on_outbox_limit, NULL);
-	if (ike.engine && ike.timer && ike.outbox.limit)
+	ike.outbox = outbox_new(child_base, send_now);
+	if (ike.engine && ike.timer && ike.outbox)
 		rc = child_run();
 	ike_engine_free(ike.engine);
 	free(ike.rules);

@@ -146,11 +146,8 @@ static void add_qm(void *arg, const struct sad_entry *entry)
 {
 	struct qm_list *out = arg;
 	struct daemon *d = out->gather->daemon;
-	const char *rule = NULL;
+	const char *rule = config_rule_name(d, entry->params.rule, entry->params.generation);
 
-	/* Rule numbers are those of the policy it was negotiated under. */
-	if (entry->params.generation == d->generation)
-		rule = config_rule_name(d, entry->params.rule);
 	json_array_append_new(out->list, view_qm(entry, sad_backend_name(d->sad), rule,
 						 sad_idle_at(d->sad, entry), &out->gather->clock));
 }

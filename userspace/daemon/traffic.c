@@ -76,7 +76,7 @@ static void note(void *ctx, const struct sad_entry *entry, const char *ended)
 	struct ipc_u32 spi_in = {entry->params.in.spi};
 	const struct xi_sa_params *sa = &entry->params;
 	char peer[XI_ADDR_STRLEN], spis[32];
-	const char *rule = config_rule_name(ctx, sa->rule);
+	const char *rule = config_rule_name(ctx, sa->rule, sa->generation);
 	struct log_about about = {.peer = peer, .sa = spis, .rule = rule, .reason = ended};
 
 	if (!ended)
@@ -232,7 +232,7 @@ static int install(struct daemon *d, const struct xi_sa_params *wish)
 
 static int acquire_done(struct daemon *d, const struct ipc_acquire_done *done)
 {
-	const char *rule = config_rule_name(d, done->acquire.rule);
+	const char *rule = config_rule_name(d, done->acquire.rule, d->generation);
 	char peer[XI_ADDR_STRLEN], reason[IKE_REASON_MAX];
 	struct log_about about = {.peer = peer, .rule = rule, .reason = reason};
 
@@ -275,8 +275,32 @@ int traffic_from_ike(struct proc *proc, struct ipc_msg *msg)
 	return -EBADMSG;
 }
 
+/* One socket a family; a host without IPv6 has one. Another IKE daemon may have the port. */
+static void open_sockets(struct daemon *d)
+{
+	static const uint8_t families[] = {4, 6};
+	struct ipc_sockets *info = &d->socket_info;
+	int rc;
+
+	for (int i = 0; i < 2; i++) {
+		rc = udp_open(families[i], IKE_PORT, &d->sockets[info->count]);
+		if (rc) {
+			log_warning("IKE cannot use UDP port %d over IPv%d: %s", IKE_PORT,
+				    families[i], strerror(-rc));
+			continue;
+		}
+		info->family[info->count] = families[i];
+		info->port[info->count++] = IKE_PORT;
+	}
+	if (!info->count)
+		log_error("no IKE: what must be protected is dropped");
+}
+
 void traffic_ike_ready(struct daemon *d)
 {
+	/* They stay open when the role ends: what arrives meanwhile waits for the next one. */
+	if (!d->socket_info.count)
+		open_sockets(d);
 	ipc_send(d->ike.ipc, IPC_SOCKETS, 0, &d->socket_info, d->sockets, d->socket_info.count);
 	grant_spis(d, IPC_SPIS_MAX);
 }
@@ -361,27 +385,6 @@ void traffic_worker_lost(struct iface *iface)
 
 /* ---------------------------------------------------------------- set up */
 
-/* One socket a family; a host without IPv6 has one. */
-static int open_sockets(struct daemon *d)
-{
-	static const uint8_t families[] = {4, 6};
-	struct ipc_sockets *info = &d->socket_info;
-	int rc, first = 0;
-
-	for (int i = 0; i < 2; i++) {
-		rc = udp_open(families[i], IKE_PORT, &d->sockets[info->count]);
-		if (rc) {
-			first = first ? first : rc;
-			log_warning("IKE cannot use UDP port %d over IPv%d: %s", IKE_PORT,
-				    families[i], strerror(-rc));
-			continue;
-		}
-		info->family[info->count] = families[i];
-		info->port[info->count++] = IKE_PORT;
-	}
-	return info->count ? 0 : first;
-}
-
 int traffic_init(struct daemon *d)
 {
 	uint64_t seed = 0;
@@ -397,7 +400,7 @@ int traffic_init(struct daemon *d)
 				 d);
 	if (!d->sad || !d->sad_timer || !d->dp_events || event_add(d->dp_events, NULL))
 		return -ENOMEM;
-	return open_sockets(d);
+	return 0;
 }
 
 void traffic_free(struct daemon *d)
