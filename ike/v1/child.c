@@ -85,6 +85,7 @@ struct v1_child *v1_child_new(struct v1_qm *qm, uint32_t life_s)
 	child->installed_ms = engine->now_ms;
 	child->installed_seq = ++engine->seq;
 	LIST_INSERT_HEAD(&engine->v1.children, child, all);
+	LIST_INSERT_HEAD(v1_peer_children(engine, &child->path.remote), child, by_remote);
 	LIST_INSERT_HEAD(bucket(engine, engine->v1.child_by_in, child->spi_in), child, by_in);
 	LIST_INSERT_HEAD(bucket(engine, engine->v1.child_by_out, child->spi_out), child, by_out);
 	v1_child_lifetime(child, life_s);
@@ -121,7 +122,7 @@ struct v1_child *v1_child_by_traffic(struct ike_engine *engine, const struct ike
 {
 	struct v1_child *child, *newest = NULL;
 
-	LIST_FOREACH(child, &engine->v1.children, all)
+	LIST_FOREACH(child, v1_peer_children(engine, &traffic->remote), by_remote)
 	{
 		if (!child->gone && v1_traffic_equal(&child->traffic, traffic) &&
 		    !(peer_started && child->initiator) &&
@@ -204,6 +205,7 @@ void v1_child_reap(struct ike_engine *engine)
 
 	while ((child = LIST_FIRST(&engine->v1.dead_children))) {
 		LIST_REMOVE(child, dead);
+		LIST_REMOVE(child, by_remote);
 		LIST_REMOVE(child, all);
 		free(child);
 	}

@@ -36,7 +36,7 @@ struct v1_mm *v1_mm_usable(struct ike_engine *engine, const struct xi_addr *loca
 {
 	struct v1_mm *mm, *newest = NULL;
 
-	LIST_FOREACH(mm, &engine->v1.mms, all)
+	LIST_FOREACH(mm, v1_peer_mms(engine, remote), by_remote)
 	{
 		if (mm->state != V1_ESTABLISHED || mm->secret != secret ||
 		    !between(mm, local, remote) || !has_room(mm, 0) || mm->retire_ms != IKE_NEVER ||
@@ -53,7 +53,7 @@ struct v1_mm *v1_mm_towards(struct ike_engine *engine, const struct xi_addr *loc
 {
 	struct v1_mm *mm, *newest = NULL;
 
-	LIST_FOREACH(mm, &engine->v1.mms, all)
+	LIST_FOREACH(mm, v1_peer_mms(engine, remote), by_remote)
 	{
 		if (mm->state == V1_ESTABLISHED && between(mm, local, remote) &&
 		    (!newest || mm->established_seq > newest->established_seq))
@@ -66,7 +66,7 @@ bool v1_knows_peer(struct ike_engine *engine, const struct xi_addr *remote)
 {
 	struct v1_child *child;
 
-	LIST_FOREACH(child, &engine->v1.children, all)
+	LIST_FOREACH(child, v1_peer_children(engine, remote), by_remote)
 	{
 		if (!child->gone && xi_addr_equal(&child->path.remote, remote))
 			return true;
@@ -80,7 +80,7 @@ static struct v1_mm *under_way(struct ike_engine *engine, const struct xi_addr *
 {
 	struct v1_mm *mm;
 
-	LIST_FOREACH(mm, &engine->v1.mms, all)
+	LIST_FOREACH(mm, v1_peer_mms(engine, remote), by_remote)
 	{
 		if (mm != not &&mm->initiator && mm->state != V1_ESTABLISHED &&
 		    mm->state != V1_DEAD && mm->secret == secret && between(mm, local, remote) &&
@@ -139,7 +139,7 @@ static struct v1_qm *same_wish(struct ike_engine *engine, const struct ike_traff
 	struct v1_mm *mm;
 	struct v1_qm *qm;
 
-	LIST_FOREACH(mm, &engine->v1.mms, all)
+	LIST_FOREACH(mm, v1_peer_mms(engine, &traffic->remote), by_remote)
 	{
 		if (mm->state == V1_DEAD || !xi_addr_equal(&mm->path.remote, &traffic->remote))
 			continue;

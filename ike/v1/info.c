@@ -149,6 +149,20 @@ static struct v1_child *child_named(struct v1_mm *mm, uint32_t spi)
 	return child && xi_addr_equal(&child->path.remote, &mm->path.remote) ? child : NULL;
 }
 
+/* The quick mode that waited for the peer to confirm this SA has lost its purpose. */
+static void end_unconfirmed(struct v1_mm *mm, uint32_t spi_in)
+{
+	struct v1_qm *qm;
+
+	LIST_FOREACH(qm, &mm->qms, of_mm)
+	{
+		if (qm->state == V1_QM_R2_SENT && qm->spi_in == spi_in) {
+			v1_qm_end(qm, -ECONNRESET, "deleted by the peer");
+			return;
+		}
+	}
+}
+
 static void take_delete(struct v1_mm *mm, const struct wire_payload *payload)
 {
 	struct ike_engine *engine = mm->engine;
@@ -165,8 +179,10 @@ static void take_delete(struct v1_mm *mm, const struct wire_payload *payload)
 			struct v1_child *child = child_named(mm, wire_get32(spi.p));
 
 			engine->counters.deletes_in += child != NULL;
-			if (child)
+			if (child) {
 				v1_child_remove(child, true, false);
+				end_unconfirmed(mm, child->spi_in);
+			}
 		} else if (del.protocol == IKE_PROTO1_ISAKMP && spi.len == sizeof(own) &&
 			   !memcmp(spi.p, own, sizeof(own))) {
 			engine->counters.deletes_in++;

@@ -167,6 +167,21 @@ static struct v1_mm_list *bucket(struct ike_engine *engine, struct v1_mm_list *t
 	return &table[ike_hash64(engine->limits.hash_key, cookie, WIRE_COOKIE_LEN) % V1_BUCKETS];
 }
 
+static size_t remote_slot(struct ike_engine *engine, const struct xi_addr *remote)
+{
+	return ike_hash64(engine->limits.hash_key, remote, sizeof(*remote)) % V1_BUCKETS;
+}
+
+struct v1_mm_list *v1_peer_mms(struct ike_engine *engine, const struct xi_addr *remote)
+{
+	return &engine->v1.mm_by_remote[remote_slot(engine, remote)];
+}
+
+struct v1_child_list *v1_peer_children(struct ike_engine *engine, const struct xi_addr *remote)
+{
+	return &engine->v1.child_by_remote[remote_slot(engine, remote)];
+}
+
 static bool same_cookie(const uint8_t a[WIRE_COOKIE_LEN], const uint8_t b[WIRE_COOKIE_LEN])
 {
 	return !memcmp(a, b, WIRE_COOKIE_LEN);
@@ -185,6 +200,7 @@ void v1_mm_index(struct v1_mm *mm)
 
 	LIST_INSERT_HEAD(bucket(mm->engine, v1->mm_by_own, own), mm, by_own);
 	LIST_INSERT_HEAD(bucket(mm->engine, v1->mm_by_peer, mm->cookie_i), mm, by_peer);
+	LIST_INSERT_HEAD(v1_peer_mms(mm->engine, &mm->path.remote), mm, by_remote);
 	LIST_INSERT_HEAD(&v1->mms, mm, all);
 }
 
@@ -239,7 +255,7 @@ bool v1_mm_any_established(struct ike_engine *engine, const struct xi_addr *remo
 {
 	struct v1_mm *mm;
 
-	LIST_FOREACH(mm, &engine->v1.mms, all)
+	LIST_FOREACH(mm, v1_peer_mms(engine, remote), by_remote)
 	{
 		if (mm->state == V1_ESTABLISHED && xi_addr_equal(&mm->path.remote, remote))
 			return true;
@@ -372,8 +388,10 @@ void v1_mm_reap(struct ike_engine *engine)
 
 	while ((mm = LIST_FIRST(&engine->v1.dead_mms))) {
 		LIST_REMOVE(mm, dead);
-		if (mm->all.le_prev)
+		if (mm->all.le_prev) {
+			LIST_REMOVE(mm, by_remote);
 			LIST_REMOVE(mm, all);
+		}
 		v1_sent_clear(&mm->sent);
 		v1_handshake_free(mm->hs);
 		free(mm->ids.id);
@@ -388,13 +406,13 @@ void v1_mm_forget_before(struct v1_mm *mm)
 	struct v1_mm *other;
 	struct v1_child *child;
 
-	LIST_FOREACH(other, &engine->v1.mms, all)
+	LIST_FOREACH(other, v1_peer_mms(engine, &mm->path.remote), by_remote)
 	{
 		if (other->state == V1_ESTABLISHED && other->established_seq < mm->created_seq &&
 		    xi_addr_equal(&other->path.remote, &mm->path.remote))
 			v1_mm_end(other, "the peer has started anew (INITIAL-CONTACT)");
 	}
-	LIST_FOREACH(child, &engine->v1.children, all)
+	LIST_FOREACH(child, v1_peer_children(engine, &mm->path.remote), by_remote)
 	{
 		if (!child->gone && child->installed_seq < mm->created_seq &&
 		    xi_addr_equal(&child->path.remote, &mm->path.remote))
@@ -407,7 +425,7 @@ static void wake_waiting(struct v1_mm *mm)
 {
 	struct v1_mm *other;
 
-	LIST_FOREACH(other, &mm->engine->v1.mms, all)
+	LIST_FOREACH(other, v1_peer_mms(mm->engine, &mm->path.remote), by_remote)
 	{
 		struct v1_qm *qm = LIST_FIRST(&other->qms);
 

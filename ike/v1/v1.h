@@ -116,7 +116,7 @@ LIST_HEAD(v1_child_list, v1_child);
 struct v1_mm {
 	struct ike_engine *engine;
 	struct ike_timer timer;
-	LIST_ENTRY(v1_mm) all, by_own, by_peer;
+	LIST_ENTRY(v1_mm) all, by_own, by_peer, by_remote;
 	LIST_ENTRY(v1_mm) dead;
 	struct v1_qm_list qms;
 	enum v1_mm_state state; /* set by v1_mm_move() alone */
@@ -173,7 +173,7 @@ struct v1_qm {
 struct v1_child {
 	struct ike_engine *engine;
 	struct ike_timer timer;
-	LIST_ENTRY(v1_child) all, by_in, by_out;
+	LIST_ENTRY(v1_child) all, by_in, by_out, by_remote;
 	LIST_ENTRY(v1_child) dead;
 	bool gone;	/* waits for the reaper */
 	bool initiator; /* this side rekeys it */
@@ -189,6 +189,9 @@ struct v1_child {
 struct v1 {
 	struct v1_mm_list mms, mm_by_own[V1_BUCKETS], mm_by_peer[V1_BUCKETS];
 	struct v1_child_list children, child_by_in[V1_BUCKETS], child_by_out[V1_BUCKETS];
+	/* By the peer's address; a bucket may hold other peers too. */
+	struct v1_mm_list mm_by_remote[V1_BUCKETS];
+	struct v1_child_list child_by_remote[V1_BUCKETS];
 	struct v1_mm_list dead_mms;
 	struct v1_qm_list dead_qms;
 	struct v1_child_list dead_children;
@@ -273,6 +276,10 @@ uint32_t v1_life_kb(const struct ike_qm_method *method);
 uint32_t v1_shorter(uint32_t a, uint32_t b);
 
 /* --------------------------------------------------------------------- mm.c */
+
+/* For loops over the main modes and the SAs with one peer: whoever loops compares the address. */
+struct v1_mm_list *v1_peer_mms(struct ike_engine *engine, const struct xi_addr *remote);
+struct v1_child_list *v1_peer_children(struct ike_engine *engine, const struct xi_addr *remote);
 
 const char *v1_mm_state_name(enum v1_mm_state state);
 /* The only place where a main mode changes its state and its counters move. */

@@ -20,6 +20,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "ike/engine.h"
 #include "tests/lib/sim.h"
 
 /* One SA pair on each side, the same keys crosswise, the acquire answered. */
@@ -244,6 +245,65 @@ static void a_second_quick_mode_needs_three_messages(void **state)
 	sim_free(sim);
 }
 
+/* The commit bit is not used; a peer that sets it is served all the same (RFC 2408 3.1). */
+static enum sim_fate set_commit(struct sim *sim, struct sim_packet *packet, void *arg)
+{
+	packet->bytes[19] |= IKE_FLAG1_COMMIT;
+	return DELIVER;
+}
+
+static void the_commit_bit_is_ignored(void **state)
+{
+	struct sim *sim = sim_new();
+
+	sim->wire = set_commit;
+	sim_acquire(sim, ALICE);
+	sim_run(sim, 100);
+	assert_up(sim);
+	assert_int_equal(sim->sent, 9);
+	sim_free(sim);
+}
+
+/* HDR*, HASH(1), SA, Ni without identities stands for the two hosts and everything they say. */
+static void quick_mode_without_identities(void **state)
+{
+	struct sim *sim = sim_new();
+	struct ike_rule *rule = &sim->host[BOB].rule[0];
+	uint8_t mem[V1_MESSAGE_MAX], hash[CRYPTO_DIGEST_MAX], iv[CRYPTO_BLOCK_MAX];
+	struct wire_transform2 t;
+	struct wire_buf wb;
+	struct v1_mm *mm;
+	size_t at, rest;
+
+	sim_acquire(sim, ALICE);
+	sim_run(sim, 100);
+	rule->proto = 0;
+	rule->local_port_lo = 0;
+	rule->local_port_hi = 65535;
+	sim_set_rules(sim, BOB);
+	mm = LIST_FIRST(&sim->host[ALICE].engine->v1.mms);
+	v1_begin(&wb, mem, mm, IKE_EXCHANGE_QUICK, 4711);
+	at = wire_put_payload_zero(&wb, IKE_PAYLOAD_HASH, 32);
+	rest = wb.len;
+	wire_transform2_set(&t, XI_CIPHER_AES128_CBC, XI_INTEG_SHA1, XI_GROUP_NONE,
+			    IKE_ENCAP_TRANSPORT, 3600, 0);
+	wire_put_sa_p2(&wb, 0xfeed0001, &t, 1);
+	wire_put_payload(&wb, IKE_PAYLOAD_NONCE, "a nonce of 20 bytes", 20);
+	assert_int_equal(ikev1_hash_1(&mm->keys, 4711, mem + rest, wb.len - rest, hash), 0);
+	wire_patch(&wb, at, hash, 32);
+	assert_int_equal(ikev1_phase2_iv(XI_INTEG_SHA256, XI_CIPHER_AES256_CBC, mm->iv, 4711, iv),
+			 0);
+	assert_int_equal(v1_encrypt(mm, iv, &wb), 0);
+	sim_inject(sim, BOB, mem, wb.len);
+	assert_int_equal(sim->host[BOB].sa_count, 2);
+	assert_int_equal(sim->host[BOB].sa[1].sel.proto, 0);
+	assert_int_equal(sim->host[BOB].sa[1].sel.local_port, 0);
+	assert_int_equal(sim->host[BOB].sa[1].sel.remote.len, 32);
+	assert_int_equal(sim->host[BOB].sa[1].out.spi, 0xfeed0001);
+	assert_int_equal(sim->host[BOB].sa[1].lifetime_kb, 100000); /* ours; the peer named none */
+	sim_free(sim);
+}
+
 static void ipv6_works(void **state)
 {
 	struct sim *sim = sim_new();
@@ -277,6 +337,8 @@ int main(void)
 		cmocka_unit_test(the_responder_picks_by_its_own_order),
 		cmocka_unit_test(more_acquires_join_the_one_under_way),
 		cmocka_unit_test(a_second_quick_mode_needs_three_messages),
+		cmocka_unit_test(the_commit_bit_is_ignored),
+		cmocka_unit_test(quick_mode_without_identities),
 		cmocka_unit_test(ipv6_works),
 	};
 

@@ -271,6 +271,20 @@ static void the_initiator_cannot_install(void **state)
 	sim_free(sim);
 }
 
+/* Alice deletes what she could not install: bob does not wait for her message 3 any more. */
+static void a_deleted_pair_is_not_waited_for(void **state)
+{
+	struct sim *sim = sim_new();
+
+	sim->host[ALICE].install_error = -ENOSPC;
+	sim_acquire(sim, ALICE);
+	sim_run(sim, 100);
+	assert_int_equal(sim_counters(sim, BOB).qm_failed, 1);
+	sim_run(sim, 60000);
+	assert_int_equal(sim_counters(sim, BOB).retransmits, 0);
+	sim_free(sim);
+}
+
 static void the_responder_cannot_install(void **state)
 {
 	struct sim *sim = sim_new();
@@ -300,6 +314,7 @@ int main(void)
 		cmocka_unit_test(what_no_rule_covers_is_not_negotiated),
 		cmocka_unit_test(what_is_not_supported_yet_is_said),
 		cmocka_unit_test(the_initiator_cannot_install),
+		cmocka_unit_test(a_deleted_pair_is_not_waited_for),
 		cmocka_unit_test(the_responder_cannot_install),
 	};
 
