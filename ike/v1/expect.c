@@ -100,6 +100,9 @@ int v1_expect(enum v1_message message, const struct wire_chain *chain, struct wi
 	if (chain->unknown)
 		return wire_bad(err, 0, "a payload of an unknown type");
 	for (unsigned i = 0; i < chain->count; i++) {
+		if (chain->payload[i].whole.p[1]) /* RFC 2408 5.3 */
+			return wire_bad(err, chain->payload[i].type,
+					"the reserved field is not zero");
 		if (!has_place(payload, chain->payload[i].type))
 			return wire_bad(err, chain->payload[i].type,
 					"does not belong into this message");

@@ -9,6 +9,13 @@ void v1_feed(struct ike_engine *engine, const struct ike_path *path, const struc
 	char addr[XI_ADDR_STRLEN], number[IKE_NUMBER_TEXT];
 	struct v1_mm *mm;
 
+	/* RFC 2408 3.1: nothing of a minor version above ours. */
+	if (hdr->minor) {
+		engine->counters.dropped_malformed++;
+		ike_log_stranger(engine, "%s: dropped an IKE version 1.%u message",
+				 xi_addr_text(&path->remote, addr), hdr->minor);
+		return;
+	}
 	switch (hdr->exchange) {
 	case IKE_EXCHANGE_MAIN:
 		v1_main_feed(engine, path, hdr, msg, len);

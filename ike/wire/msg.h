@@ -58,9 +58,10 @@ struct wire_payload {
 /*
  * Goes over the generic headers and trusts nothing: a payload length below 4 or
  * beyond the end, a header cut short and more than WIRE_PAYLOADS_MAX payloads
- * end the walk with -EBADMSG. Reserved bits are ignored, as both RFCs ask. A
- * version 2 SK or SKF payload is the last one whatever its next-payload field
- * says (that field names the first payload inside).
+ * end the walk with -EBADMSG. Reserved bits are not looked at: version 2 ignores
+ * them (RFC 7296 2.5), and who acts on a version 1 message refuses them (RFC 2408
+ * 5.3). A version 2 SK or SKF payload is the last one whatever its next-payload
+ * field says (that field names the first payload inside).
  */
 struct wire_iter {
 	const uint8_t *p;

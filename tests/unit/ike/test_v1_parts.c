@@ -239,10 +239,13 @@ static void the_peer_s_rule_skips_what_main_mode_cannot_serve(void **state)
 
 static struct wire_chain chain_of(const uint8_t *types, unsigned count)
 {
+	static const uint8_t header[4] = {0, 0, 0, 4};
 	struct wire_chain chain = {.count = count};
 
-	for (unsigned i = 0; i < count; i++)
+	for (unsigned i = 0; i < count; i++) {
 		chain.payload[i].type = types[i];
+		chain.payload[i].whole = (struct wire_slice){header, sizeof(header)};
+	}
 	return chain;
 }
 

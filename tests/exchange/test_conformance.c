@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Rules of RFC 2407, 2408 and 2409 that a peer which keeps them never shows:
+ * each test breaks one on the wire, or plays a message where it does not belong.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "ike/engine.h"
+#include "tests/lib/sim.h"
+
+/* Messages of sim_acquire(): 1 to 6 main mode, 7 to 9 quick mode. */
+#define AT_VERSION  17
+#define AT_RESERVED (WIRE_HEADER_LEN + 1) /* of the first payload */
+#define AT_DOI	    (WIRE_HEADER_LEN + 4)
+#define AT_SIT	    (WIRE_HEADER_LEN + 8)
+
+static enum sim_fate drop_all(struct sim *sim, struct sim_packet *packet, void *arg)
+{
+	return DROP;
+}
+
+/* ------------------------------------------------------------------- headers */
+
+/* Alice's message 1 with one byte changed, given to bob; how many main modes he has then. */
+static unsigned after_changed_message1(size_t at, uint8_t value)
+{
+	struct sim *sim = sim_new();
+	struct sim_packet *first;
+	unsigned count;
+
+	sim->wire = drop_all;
+	sim_acquire(sim, ALICE);
+	first = sim->kept[1];
+	first->bytes[at] = value;
+	sim_inject(sim, BOB, first->bytes, first->len);
+	count = sim_mms(sim, BOB);
+	assert_int_equal(sim_counters(sim, BOB).dropped_malformed, !count);
+	sim_free(sim);
+	return count;
+}
+
+/* RFC 2408 3.1: "never accept packets with a minor version number larger than its own". */
+static void a_larger_minor_version_is_not_accepted(void **state)
+{
+	assert_int_equal(after_changed_message1(AT_VERSION, 0x10), 1);
+	assert_int_equal(after_changed_message1(AT_VERSION, 0x11), 0);
+	assert_int_equal(after_changed_message1(AT_VERSION, 0x1f), 0);
+}
+
+/* RFC 2408 5.3: a RESERVED field that is not zero, and the message is discarded. */
+static void a_reserved_field_must_be_zero(void **state)
+{
+	assert_int_equal(after_changed_message1(AT_RESERVED, 0), 1);
+	assert_int_equal(after_changed_message1(AT_RESERVED, 1), 0);
+	assert_int_equal(after_changed_message1(AT_RESERVED, 0x80), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_larger_minor_version_is_not_accepted),
+		cmocka_unit_test(a_reserved_field_must_be_zero),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
