@@ -4,6 +4,7 @@
  * Nothing is kept for a message 1 that is refused.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,6 +90,24 @@ static void respond(struct ike_engine *engine, const struct ike_path *path,
 		mm->rule);
 }
 
+/* RFC 2408 5.4, RFC 2407 4.2: what to say to a request that does not fit us, 0 = nothing. */
+static uint16_t refusal_of(const struct wire_sa_p1 *sa, const struct ike_rule *rule,
+			   const struct wire_transform1 **ret, struct ike_mm_method *ret_method,
+			   char *why, size_t size)
+{
+	if (sa->doi != IKE_DOI_IPSEC) {
+		snprintf(why, size, "domain of interpretation %u is not IPsec", sa->doi);
+		return IKE_N1_DOI_NOT_SUPPORTED;
+	}
+	if (sa->situation != IKE_SIT_IDENTITY) {
+		snprintf(why, size, "situation %#x is not identity only", sa->situation);
+		return IKE_N1_SITUATION_NOT_SUPPORTED;
+	}
+	if (v1_choose_p1(rule->mm, rule->mm_count, sa, ret, ret_method, why, size))
+		return IKE_N1_NO_PROPOSAL_CHOSEN;
+	return 0;
+}
+
 void v1_main_message1(struct ike_engine *engine, const struct ike_path *path,
 		      const struct ike_header *hdr, const uint8_t *msg, size_t len)
 {
@@ -100,6 +119,7 @@ void v1_main_message1(struct ike_engine *engine, const struct ike_path *path,
 	const char *why = NULL;
 	struct wire_chain chain;
 	struct wire_slice body;
+	uint16_t notify;
 	struct wire_sa_p1 sa;
 
 	xi_addr_text(&path->remote, addr);
@@ -119,16 +139,15 @@ void v1_main_message1(struct ike_engine *engine, const struct ike_path *path,
 		ike_log_stranger(engine, "%s: main mode message 1 dropped: %s", addr, why);
 		return;
 	}
-	if (sa.doi != IKE_DOI_IPSEC || sa.situation != IKE_SIT_IDENTITY ||
-	    v1_choose_p1(rule->mm, rule->mm_count, &sa, &chosen, &method, reason, sizeof(reason))) {
-		if (sa.doi != IKE_DOI_IPSEC || sa.situation != IKE_SIT_IDENTITY)
-			memcpy(reason, "not the IPsec DOI with identity only", 37);
-		engine->counters.no_proposal_out++;
-		ike_log_stranger(engine,
-				 "%s: main mode refused, rule %s, failure point me: no proposal "
-				 "chosen: %s",
-				 addr, rule->name, reason);
-		v1_info_refuse(engine, path, hdr, IKE_N1_NO_PROPOSAL_CHOSEN);
+	notify = refusal_of(&sa, rule, &chosen, &method, reason, sizeof(reason));
+	if (notify) {
+		if (notify == IKE_N1_NO_PROPOSAL_CHOSEN)
+			engine->counters.no_proposal_out++;
+		ike_log_stranger(engine, "%s: main mode refused, rule %s, failure point me: %s%s",
+				 addr, rule->name,
+				 notify == IKE_N1_NO_PROPOSAL_CHOSEN ? "no proposal chosen: " : "",
+				 reason);
+		v1_info_refuse(engine, path, hdr, notify);
 		return;
 	}
 	respond(engine, path, hdr, rule, body, chosen, &method, msg, len);

@@ -122,6 +122,11 @@ static int read_request(const struct v1_mm *mm, const struct wire_chain *chain, 
 		return refuse(refusal, IKE_N1_PAYLOAD_MALFORMED, "nonce of a wrong length");
 	if (wire_sa_p2_parse(wire_chain_find(chain, IKE_PAYLOAD_SA, 0)->body, &ret->sa, &err))
 		return refuse(refusal, IKE_N1_BAD_PROPOSAL_SYNTAX, "%s", err.why);
+	if (ret->sa.doi != IKE_DOI_IPSEC)
+		return refuse(refusal, IKE_N1_DOI_NOT_SUPPORTED, "not the IPsec DOI");
+	if (ret->sa.situation != IKE_SIT_IDENTITY)
+		return refuse(refusal, IKE_N1_SITUATION_NOT_SUPPORTED,
+			      "a situation other than identity only");
 	if (ret->sa.proposals && ret->sa.proposal[0].spi.len == 4)
 		refusal->spi = wire_get32(ret->sa.proposal[0].spi.p);
 	if (take_ids(mm, chain, &ret->traffic, refusal))

@@ -62,11 +62,47 @@ static void a_reserved_field_must_be_zero(void **state)
 	assert_int_equal(after_changed_message1(AT_RESERVED, 0x80), 0);
 }
 
+/* ----------------------------------------------------------------- situation */
+
+/* The notify type that bob answers alice's changed message 1 with. */
+static uint16_t answer_to_changed_message1(size_t at, uint8_t value)
+{
+	struct sim *sim = sim_new();
+	const struct sim_packet *answer;
+	struct wire_notify notify;
+	struct wire_chain chain;
+
+	sim->wire = drop_all;
+	sim_acquire(sim, ALICE);
+	sim->kept[1]->bytes[at + 3] = value;
+	sim_inject(sim, BOB, sim->kept[1]->bytes, sim->kept[1]->len);
+	assert_int_equal(sim_mms(sim, BOB), 0);
+	assert_int_equal(sim->sent, 2);
+	answer = sim->kept[2];
+	assert_int_equal(wire_chain_parse(1, answer->bytes[16], answer->bytes + WIRE_HEADER_LEN,
+					  answer->len - WIRE_HEADER_LEN, WIRE_EXACT, &chain, NULL),
+			 0);
+	assert_int_equal(chain.payload[0].type, IKE_PAYLOAD_NOTIFY);
+	assert_int_equal(wire_notify_parse(1, chain.payload[0].body, &notify, NULL), 0);
+	sim_free(sim);
+	return notify.type;
+}
+
+/* RFC 2408 5.4, RFC 2407 4.2.2. */
+static void a_foreign_doi_or_situation_is_named(void **state)
+{
+	assert_int_equal(answer_to_changed_message1(AT_DOI, 2), IKE_N1_DOI_NOT_SUPPORTED);
+	assert_int_equal(answer_to_changed_message1(AT_SIT, 2), IKE_N1_SITUATION_NOT_SUPPORTED);
+	assert_int_equal(answer_to_changed_message1(AT_SIT, 3), IKE_N1_SITUATION_NOT_SUPPORTED);
+	assert_int_equal(answer_to_changed_message1(AT_SIT, 4), IKE_N1_SITUATION_NOT_SUPPORTED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_larger_minor_version_is_not_accepted),
 		cmocka_unit_test(a_reserved_field_must_be_zero),
+		cmocka_unit_test(a_foreign_doi_or_situation_is_named),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
