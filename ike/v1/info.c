@@ -48,7 +48,12 @@ static int begin(struct v1_mm *mm, struct wire_buf *wb, uint8_t *mem, uint32_t *
 		err = ike_random(mm->engine, ret_message_id, sizeof(*ret_message_id));
 		if (err)
 			return err;
-	} while (!*ret_message_id);
+	} while (!*ret_message_id || v1_mm_id_used(mm, *ret_message_id));
+	/*
+	 * One key serves both directions: a message of ours that is sent back to us must not be
+	 * taken for the peer's. Without room for the id it goes out all the same.
+	 */
+	v1_mm_id_remember(mm, *ret_message_id);
 	v1_begin(wb, mem, mm, IKE_EXCHANGE_INFORMATIONAL, *ret_message_id);
 	wire_put_payload_zero(wb, IKE_PAYLOAD_HASH, crypto_digest_len(mm->method.hash));
 	return 0;

@@ -97,12 +97,47 @@ static void a_foreign_doi_or_situation_is_named(void **state)
 	assert_int_equal(answer_to_changed_message1(AT_SIT, 4), IKE_N1_SITUATION_NOT_SUPPORTED);
 }
 
+/* ------------------------------------------------------------- informational */
+
+/* Bob refuses alice's quick mode: message 7 is hers, message 8 is his refusal. */
+static struct sim *sim_refused(void)
+{
+	struct sim *sim = sim_new();
+
+	sim->host[BOB].rule[0].qm[0].cipher = XI_CIPHER_AES256_CBC;
+	sim_set_rules(sim, BOB);
+	sim_acquire(sim, ALICE);
+	sim_run(sim, 100);
+	assert_int_equal(sim_established(sim, BOB), 1);
+	assert_int_equal(sim->host[ALICE].sa_count, 0);
+	assert_true(sim->sent >= 8);
+	assert_int_equal(sim->kept[8]->from, BOB);
+	return sim;
+}
+
+/*
+ * One key protects both directions, so what bob sent verifies when it comes back
+ * to him. Its message id is used up: RFC 2409 5.7 makes it unique to the exchange.
+ */
+static void an_informational_of_one_s_own_is_not_taken_back(void **state)
+{
+	struct sim *sim = sim_refused();
+	const struct sim_packet *refusal = sim->kept[8];
+
+	assert_int_equal(sim_counters(sim, ALICE).notifies_in, 1);
+	sim_inject(sim, BOB, refusal->bytes, refusal->len);
+	assert_int_equal(sim_counters(sim, BOB).notifies_in, 0);
+	assert_int_equal(sim_counters(sim, BOB).dropped_malformed, 1);
+	sim_free(sim);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_larger_minor_version_is_not_accepted),
 		cmocka_unit_test(a_reserved_field_must_be_zero),
 		cmocka_unit_test(a_foreign_doi_or_situation_is_named),
+		cmocka_unit_test(an_informational_of_one_s_own_is_not_taken_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
