@@ -239,7 +239,9 @@ static int answer(struct v1_qm *qm, const struct request *request, bool with_ids
 			       request->ke);
 	if (err)
 		return err;
-	err = send_message2(qm, request, with_ids);
+	err = v1_mm_id_remember(qm->mm, qm->message_id);
+	if (!err)
+		err = send_message2(qm, request, with_ids);
 	if (err) {
 		struct v1_child *child = v1_child_by_in(engine, qm->spi_in);
 
@@ -274,8 +276,6 @@ static void respond(struct v1_mm *mm, const struct ike_header *hdr, const struct
 	qm->message_id = hdr->message_id;
 	memcpy(qm->iv, iv, sizeof(qm->iv));
 	err = answer(qm, request, with_ids);
-	if (!err)
-		err = v1_mm_id_remember(mm, hdr->message_id);
 	if (err) {
 		ike_log(engine, IKE_LOG_WARN,
 			"%s: quick mode %08x refused, rule %s, failure point me: %s",

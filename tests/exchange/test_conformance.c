@@ -26,6 +26,11 @@ static enum sim_fate drop_all(struct sim *sim, struct sim_packet *packet, void *
 	return DROP;
 }
 
+static struct v1_mm *mm_of(struct sim *sim, enum sim_who who)
+{
+	return LIST_FIRST(&sim->host[who].engine->v1.mms);
+}
+
 /* ------------------------------------------------------------------- headers */
 
 /* Alice's message 1 with one byte changed, given to bob; how many main modes he has then. */
@@ -131,6 +136,30 @@ static void an_informational_of_one_s_own_is_not_taken_back(void **state)
 	sim_free(sim);
 }
 
+/* --------------------------------------------------------------- half-made SAs */
+
+/* Bob has no room for another message id: the quick mode fails, and leaves no SA behind. */
+static void a_quick_mode_that_cannot_be_noted_leaves_no_sa(void **state)
+{
+	struct sim *sim = sim_new();
+	struct v1_message_ids *ids;
+
+	sim_acquire(sim, ALICE);
+	sim_run(sim, 100);
+	assert_int_equal(sim->host[BOB].sa_count, 1);
+	ids = &mm_of(sim, BOB)->ids;
+	ids->id = realloc(ids->id, IKE_MESSAGE_IDS_MAX * sizeof(*ids->id));
+	assert_non_null(ids->id);
+	memset(ids->id, 0, IKE_MESSAGE_IDS_MAX * sizeof(*ids->id));
+	ids->count = ids->capacity = IKE_MESSAGE_IDS_MAX;
+	sim_run(sim, 3000);
+	sim_acquire(sim, ALICE);
+	sim_run(sim, 100);
+	assert_int_equal(sim->host[BOB].installs, 2);
+	assert_int_equal(sim->host[BOB].sa_count, 1);
+	sim_free(sim);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -138,6 +167,7 @@ int main(void)
 		cmocka_unit_test(a_reserved_field_must_be_zero),
 		cmocka_unit_test(a_foreign_doi_or_situation_is_named),
 		cmocka_unit_test(an_informational_of_one_s_own_is_not_taken_back),
+		cmocka_unit_test(a_quick_mode_that_cannot_be_noted_leaves_no_sa),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
