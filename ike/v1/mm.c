@@ -319,6 +319,7 @@ struct v1_mm *v1_mm_new(struct ike_engine *engine, const struct ike_path *path, 
 	mm->created_ms = engine->now_ms;
 	mm->created_seq = ++engine->seq;
 	mm->expires_ms = mm->retire_ms = IKE_NEVER;
+	mm->refusals = (struct ike_bucket){.per_second = 5, .burst = 10};
 	LIST_INIT(&mm->qms);
 	return mm;
 }
@@ -355,18 +356,32 @@ static void orphan(struct v1_qm *qm, const struct v1_mm *mm, bool was_establishe
 	v1_connect(qm, mm, was_established && qm->moved < 3, reason);
 }
 
+/* A half-open one of a responder is a stranger's doing, and its end is too. */
+static void log_end(const struct v1_mm *mm, const char *reason)
+{
+	static const char fmt[] = "%s (%s): ended in %s: %s";
+	const char *role = mm->initiator ? "initiator" : "responder";
+	const char *state = v1_mm_state_name(mm->state);
+	char name[V1_NAME];
+
+	v1_mm_text(mm, name);
+	if (mm->state == V1_ESTABLISHED)
+		ike_log(mm->engine, IKE_LOG_INFO, fmt, name, role, state, reason);
+	else if (mm->initiator)
+		ike_log(mm->engine, IKE_LOG_WARN, fmt, name, role, state, reason);
+	else
+		ike_log_stranger(mm->engine, fmt, name, role, state, reason);
+}
+
 void v1_mm_end(struct v1_mm *mm, const char *reason)
 {
 	bool was_established = mm->state == V1_ESTABLISHED, was_new = mm->state == V1_MM_NEW;
 	struct ike_engine *engine = mm->engine;
-	char name[V1_NAME];
 	struct v1_qm *qm;
 
 	if (mm->state == V1_DEAD)
 		return;
-	ike_log(engine, was_established ? IKE_LOG_INFO : IKE_LOG_WARN, "%s (%s): ended in %s: %s",
-		v1_mm_text(mm, name), mm->initiator ? "initiator" : "responder",
-		v1_mm_state_name(mm->state), reason);
+	log_end(mm, reason);
 	v1_mm_move(mm, V1_DEAD);
 	ike_timers_release(&engine->timers, &mm->timer);
 	if (!was_new) {

@@ -331,7 +331,9 @@ void v1_quick_message1(struct v1_mm *mm, const struct ike_header *hdr, const uin
 	if (read_request(mm, &chain, &request, &refusal)) {
 		ike_log_stranger(engine, "%s: quick mode %08x refused, failure point me: %s",
 				 v1_mm_text(mm, name), hdr->message_id, refusal.text);
-		v1_info_notify(mm, refusal.spi, refusal.notify);
+		/* It may be a replay: a refused message id is not used up. */
+		if (ike_bucket_take(&mm->refusals, engine->now_ms))
+			v1_info_notify(mm, refusal.spi, refusal.notify);
 		return;
 	}
 	respond(mm, hdr, &request, iv, wire_chain_count(&chain, IKE_PAYLOAD_ID) != 0, msg, len);

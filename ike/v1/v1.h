@@ -138,6 +138,7 @@ struct v1_mm {
 	struct v1_seen seen;
 	struct v1_handshake *hs; /* NULL once established */
 	struct v1_message_ids ids;
+	struct ike_bucket refusals; /* of quick modes, that we tell the peer about */
 	char peer_id[64];
 };
 

@@ -31,6 +31,18 @@ static struct v1_mm *mm_of(struct sim *sim, enum sim_who who)
 	return LIST_FIRST(&sim->host[who].engine->v1.mms);
 }
 
+static unsigned count_logged(const struct sim_host *host, const char *text)
+{
+	unsigned count = 0;
+	const char *at = host->log;
+
+	while ((at = strstr(at, text))) {
+		count++;
+		at += strlen(text);
+	}
+	return count;
+}
+
 /* ------------------------------------------------------------------- headers */
 
 /* Alice's message 1 with one byte changed, given to bob; how many main modes he has then. */
@@ -136,6 +148,25 @@ static void an_informational_of_one_s_own_is_not_taken_back(void **state)
 	sim_free(sim);
 }
 
+/* A refused message 1, caught on the way and played to bob over and over. */
+static void a_replayed_refusal_is_answered_at_a_bounded_rate(void **state)
+{
+	struct sim *sim = sim_refused();
+	const struct sim_packet *message1 = sim->kept[7];
+	unsigned sent = sim->sent;
+
+	sim->wire = drop_all;
+	for (int i = 0; i < 1000; i++)
+		sim_inject(sim, BOB, message1->bytes, message1->len);
+	assert_true(sim->sent - sent <= 20);
+	/* A peer that lost the answer and asks again has it. */
+	sim_run(sim, 10000);
+	sent = sim->sent;
+	sim_inject(sim, BOB, message1->bytes, message1->len);
+	assert_int_equal(sim->sent - sent, 1);
+	sim_free(sim);
+}
+
 /* --------------------------------------------------------------- half-made SAs */
 
 /* Bob has no room for another message id: the quick mode fails, and leaves no SA behind. */
@@ -160,6 +191,34 @@ static void a_quick_mode_that_cannot_be_noted_leaves_no_sa(void **state)
 	sim_free(sim);
 }
 
+/* ---------------------------------------------------------------------- logs */
+
+/* Forged senders open main modes and leave them: that must not fill the log when they end. */
+static void abandoned_main_modes_do_not_flood_the_log(void **state)
+{
+	struct sim *sim = sim_new();
+	struct sim_host *bob = &sim->host[BOB];
+	struct ike_path path = {bob->addr, {.family = 4, .b = {192, 0, 2, 0}}, 500, 500};
+	uint8_t mem[SIM_PACKET_MAX];
+
+	sim->wire = drop_all;
+	sim_acquire(sim, ALICE);
+	memcpy(mem, sim->kept[1]->bytes, sim->kept[1]->len);
+	for (unsigned i = 0; i < 300; i++) {
+		memcpy(mem, &(uint64_t){0x5000000 + i}, 8);
+		path.remote.b[3] = (uint8_t)(10 + i % 100);
+		ike_engine_feed(bob->engine, &path, mem, sim->kept[1]->len);
+	}
+	assert_int_equal(sim_mms(sim, BOB), 300);
+	sim_run(sim, 30000);
+	bob->log_len = 0;
+	sim_run(sim, 31000);
+	assert_int_equal(sim_mms(sim, BOB), 0);
+	assert_true(count_logged(bob, "did not finish main mode") >= 1);
+	assert_true(count_logged(bob, "did not finish main mode") <= 30);
+	sim_free(sim);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -167,7 +226,9 @@ int main(void)
 		cmocka_unit_test(a_reserved_field_must_be_zero),
 		cmocka_unit_test(a_foreign_doi_or_situation_is_named),
 		cmocka_unit_test(an_informational_of_one_s_own_is_not_taken_back),
+		cmocka_unit_test(a_replayed_refusal_is_answered_at_a_bounded_rate),
 		cmocka_unit_test(a_quick_mode_that_cannot_be_noted_leaves_no_sa),
+		cmocka_unit_test(abandoned_main_modes_do_not_flood_the_log),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
