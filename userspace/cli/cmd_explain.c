@@ -40,12 +40,13 @@ static int take_addr(const char *command, const char *text, struct options *opt,
 	return CLI_OK;
 }
 
-static int take_number(const char *command, const char *text, unsigned max, unsigned *ret)
+static int take_number(const char *command, const char *name, const char *text, unsigned max,
+		       unsigned *ret)
 {
 	struct complaint why;
 	uint32_t number;
 
-	if (parse_number(text, "number", 0, max, &number, &why))
+	if (parse_number(text, name, 0, max, &number, &why))
 		return cli_usage(command, "%s", why.text);
 	*ret = number;
 	return CLI_OK;
@@ -87,7 +88,7 @@ static int take_value(const char *command, const char *name, const char *value, 
 							     : XI_IFACE_REMOTE_ACCESS;
 		return CLI_OK;
 	}
-	rc = take_number(command, value, strstr(name, "-port") ? 65535 : 255, &number);
+	rc = take_number(command, name, value, strstr(name, "-port") ? 65535 : 255, &number);
 	if (rc)
 		return rc;
 	if (!strcmp(name, "--local-port"))
@@ -135,7 +136,11 @@ static int parse_args(int argc, char **argv, struct options *opt)
 
 	for (int i = 1; !rc && i < argc; i++) {
 		if (!strcmp(argv[i], "--in") || !strcmp(argv[i], "--out")) {
-			opt->pkt.dir = argv[i][2] == 'i' ? XI_DIR_IN : XI_DIR_OUT;
+			enum xi_dir dir = argv[i][2] == 'i' ? XI_DIR_IN : XI_DIR_OUT;
+
+			if (opt->dir_given && opt->pkt.dir != dir)
+				return cli_usage(argv[0], "--in and --out exclude each other");
+			opt->pkt.dir = dir;
 			opt->dir_given = true;
 		} else if (!strcmp(argv[i], "--json")) {
 			opt->json = true;

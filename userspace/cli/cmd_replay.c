@@ -2,8 +2,9 @@
 /*
  * xipsec replay: every packet of a capture through the real BPF programs, with a
  * policy that is in force nowhere else. Nothing is sent. Packets that were
- * captured without an Ethernet header get one; packets cut short by the capture
- * are filled with zeros up to their length on the wire, as only headers decide.
+ * captured without an Ethernet header get one. Packets that the capture cut short
+ * are run as if they had ended there: the headers decide, and where the cut
+ * took part of them nothing is made up in their place.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@
 #include "util/pcap.h"
 
 #define ETHER_LEN 14
+#define IPV4_LEN  20
 /* What a test run takes in one piece; more is a super-packet of a capturing host. */
 #define FRAME_MAX 3000
 
@@ -35,8 +37,11 @@ struct replay {
 	const struct image *image;
 	struct testrun *run;
 	uint8_t frame[FRAME_MAX];
+	bool cut; /* not the whole packet is in it */
 	unsigned long packets, verdicts[XI_ACT_NEGOTIATE + 1];
-	double ns; /* sum over timed packets */
+	unsigned long foreign_link; /* packets of a link type that we do not read */
+	uint32_t link_type;	    /* of the first of them */
+	double ns;		    /* sum over timed packets */
 	unsigned long timed;
 };
 
@@ -53,11 +58,15 @@ static int take_repeat(const char *command, const char *text, unsigned *ret)
 
 static int parse_args(int argc, char **argv, struct options *opt)
 {
+	enum xi_hook hook;
 	int rc = CLI_OK;
 
 	for (int i = 1; !rc && i < argc; i++) {
 		if (!strcmp(argv[i], "--in") || !strcmp(argv[i], "--out")) {
-			opt->hook = argv[i][2] == 'i' ? XI_HOOK_XDP_INGRESS : XI_HOOK_TC_EGRESS;
+			hook = argv[i][2] == 'i' ? XI_HOOK_XDP_INGRESS : XI_HOOK_TC_EGRESS;
+			if (opt->dir_given && opt->hook != hook)
+				return cli_usage(argv[0], "--in and --out exclude each other");
+			opt->hook = hook;
 			opt->dir_given = true;
 		} else if (!strcmp(argv[i], "--json")) {
 			opt->json = true;
@@ -86,16 +95,27 @@ static int parse_args(int argc, char **argv, struct options *opt)
 
 /* -------------------------------------------------------------------- frames */
 
-/*
- * A packet longer than a test run takes is shortened, and its length field with
- * it: what decides stands in its headers. `ip` lies in the frame.
- */
+/* Where IP begins behind an Ethernet header and VLAN tags, 0 if nowhere. */
+static size_t ip_at(const uint8_t *frame, size_t len)
+{
+	for (size_t at = 12; at + 2 <= len && at <= 20; at += 4) {
+		unsigned type = frame[at] << 8 | frame[at + 1];
+
+		if (type == 0x0800 || type == 0x86dd)
+			return at + 2;
+		if (type != 0x8100 && type != 0x88a8)
+			return 0;
+	}
+	return 0;
+}
+
+/* An IP packet that says it is longer than the `len` bytes there are, says `len`. */
 static void shorten(uint8_t *ip, size_t len)
 {
-	if (len >= 20 && ip[0] >> 4 == 4) {
+	if (len >= 20 && ip[0] >> 4 == 4 && (size_t)(ip[2] << 8 | ip[3]) > len) {
 		ip[2] = len >> 8;
 		ip[3] = len;
-	} else if (len >= 40 && ip[0] >> 4 == 6) {
+	} else if (len >= 40 && ip[0] >> 4 == 6 && (size_t)(ip[4] << 8 | ip[5]) > len - 40) {
 		ip[4] = (len - 40) >> 8;
 		ip[5] = len - 40;
 	}
@@ -104,53 +124,80 @@ static void shorten(uint8_t *ip, size_t len)
 /* The frame to run, or 0 when the packet is not one that a device would deliver. */
 static size_t make_frame(struct replay *r, const struct capture_packet *packet)
 {
-	const uint8_t *ip = NULL;
-	size_t len = packet->wire_len, ip_len = 0, at = 0;
+	const uint8_t *bytes = packet->p;
+	size_t len = packet->len, at = 0, ip;
 
+	r->cut = packet->wire_len > packet->len;
 	if (packet->link_type != CAPTURE_ETHERNET) {
-		if (capture_ip(packet, &ip, &ip_len) || !ip_len)
+		int err = capture_ip(packet, &bytes, &len);
+
+		if (err == -EOPNOTSUPP && !r->foreign_link++)
+			r->link_type = packet->link_type;
+		if (err)
 			return 0;
 		memset(r->frame, 0, ETHER_LEN);
 		r->frame[0] = r->frame[6] = 0x02; /* some locally administered addresses */
-		r->frame[12] = ip[0] >> 4 == 6 ? 0x86 : 0x08;
-		r->frame[13] = ip[0] >> 4 == 6 ? 0xdd : 0x00;
-		len = ETHER_LEN + packet->wire_len - (ip - packet->p);
+		r->frame[12] = bytes[0] >> 4 == 6 ? 0x86 : 0x08;
+		r->frame[13] = bytes[0] >> 4 == 6 ? 0xdd : 0x00;
 		at = ETHER_LEN;
-	} else {
-		if (packet->len < ETHER_LEN)
-			return 0;
-		ip = packet->p;
-		ip_len = packet->len;
+	} else if (len < ETHER_LEN) {
+		return 0;
 	}
-	if (len > FRAME_MAX)
-		len = FRAME_MAX;
-	if (ip_len > len - at)
-		ip_len = len - at;
-	memset(r->frame + at, 0, len - at);
-	memcpy(r->frame + at, ip, ip_len);
-	if (len == FRAME_MAX)
-		shorten(r->frame + ETHER_LEN, len - ETHER_LEN);
+	if (len > FRAME_MAX - at) {
+		len = FRAME_MAX - at;
+		r->cut = true;
+	}
+	memcpy(r->frame + at, bytes, len);
+	len += at;
+	ip = ip_at(r->frame, len);
+	if (r->cut && ip && len - ip < IPV4_LEN)
+		return 0;
+	if (r->cut && ip)
+		shorten(r->frame + ip, len - ip);
+	/* The kernel makes no skb of less; a wire pads its frames as well. */
+	if (len < ETHER_LEN + IPV4_LEN) {
+		memset(r->frame + len, 0, ETHER_LEN + IPV4_LEN - len);
+		len = ETHER_LEN + IPV4_LEN;
+	}
 	return len;
 }
 
 /* ------------------------------------------------------------------ verdicts */
 
+/* The label of what the verdict does not tell by itself, or NULL. */
+static const char *reason_label(enum xi_reason reason)
+{
+	static const char *const labels[] = {
+#define XI_REASON(NAME, label, sentence) label,
+#include <xipsec/reasons.def>
+#undef XI_REASON
+	};
+
+	if (reason == XI_REASON_MALFORMED || reason == XI_REASON_UNSECURABLE ||
+	    reason == XI_REASON_FRAGMENT)
+		return labels[reason];
+	return NULL;
+}
+
 static void print_packet(const struct replay *r, unsigned long n, enum xi_action action,
-			 const struct filter *f)
+			 const struct filter *f, const char *reason)
 {
 	json_t *line;
 
 	if (!r->opt->json) {
+		printf("%6lu  %s", n, cli_verdict(action));
 		if (f)
-			printf("%6lu  %-7s  filter %u of '%s'\n", n, cli_verdict(action), f->id,
-			       f->rule_name);
-		else
-			printf("%6lu  %-7s\n", n, cli_verdict(action));
+			printf("  filter %u of '%s'", f->id, f->rule_name);
+		if (reason)
+			printf("  (%s)", reason);
+		putchar('\n');
 		return;
 	}
 	line = json_pack("{s:I, s:s, s:o, s:o}", "n", (json_int_t)n, "verdict", cli_verdict(action),
 			 "filter", f ? json_integer(f->id) : json_null(), "rule",
 			 f ? json_string(f->rule_name) : json_null());
+	if (reason)
+		json_object_set_new(line, "reason", json_string(reason));
 	json_dumpf(line, stdout, JSON_COMPACT);
 	putchar('\n');
 	json_decref(line);
@@ -160,6 +207,7 @@ static int run_packet(struct replay *r, const struct capture_packet *packet)
 {
 	size_t len = make_frame(r, packet);
 	const struct filter *f = NULL;
+	const char *reason = NULL;
 	enum xi_action action = XI_ACT_NONE;
 	struct testrun_result result;
 	double ns;
@@ -174,12 +222,16 @@ static int run_packet(struct replay *r, const struct capture_packet *packet)
 			return err;
 		r->ns += ns;
 		r->timed++;
+		reason = reason_label(result.reason);
+		if (r->cut && result.reason == XI_REASON_MALFORMED)
+			reason = "truncated";
 		if (result.ip && result.filter_idx < r->image->count) {
 			f = &r->image->filters[result.filter_idx];
 			action = result.action;
 		}
-	}
-	print_packet(r, r->packets, action, f);
+	} else if (r->cut)
+		reason = "truncated";
+	print_packet(r, r->packets, action, f, reason);
 	r->verdicts[action]++;
 	r->packets++;
 	return 0;
@@ -230,8 +282,12 @@ static int replay(const struct options *opt, const struct image *image, struct c
 		fprintf(stderr, "xipsec: packet %lu: %s\n", r.packets, strerror(-err));
 	else if (more < 0)
 		fprintf(stderr, "xipsec: %s is damaged behind packet %lu\n", opt->file, r.packets);
+	else if (r.foreign_link)
+		fprintf(stderr,
+			"xipsec: %s: %lu packets have no verdict: link type %u is not understood\n",
+			opt->file, r.foreign_link, r.link_type);
 	testrun_close(r.run);
-	return err ? CLI_FAILED : more < 0 ? CLI_USAGE : CLI_OK;
+	return err ? CLI_FAILED : more < 0 || r.foreign_link ? CLI_USAGE : CLI_OK;
 }
 
 int cmd_replay(int argc, char **argv)

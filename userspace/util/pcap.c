@@ -288,7 +288,7 @@ static int link_len(const struct capture_packet *packet)
 	case 229:
 		return 0;
 	default:
-		return -ENOENT;
+		return -EOPNOTSUPP;
 	}
 	for (;; at += 4) {
 		if (packet->len < at + 2)

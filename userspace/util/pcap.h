@@ -39,7 +39,8 @@ int capture_next(struct capture *capture, struct capture_packet *ret);
 
 /*
  * The IP packet inside: behind Ethernet (with VLAN tags), Linux cooked or
- * loopback headers, or raw. 0, -ENOENT when there is none, -EBADMSG when cut short.
+ * loopback headers, or raw. 0, -ENOENT when there is none, -EBADMSG when cut short,
+ * -EOPNOTSUPP when the link type is none of these.
  */
 int capture_ip(const struct capture_packet *packet, const uint8_t **ret, size_t *ret_len);
 
