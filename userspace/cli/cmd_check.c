@@ -39,15 +39,10 @@ static bool add_missing(const struct policy *policy, struct diag *diag)
 	return all;
 }
 
-static bool is_repeated(const struct diag_entry *a, const struct diag_entry *b)
-{
-	return a->line == b->line && a->col == b->col && !strcmp(a->text, b->text);
-}
-
 /*
  * Shadowed, ambiguous and unreachable filters, and whether the tables hold them
- * all. One entry of the text makes several filters: it is told of once. Where this
- * version lacks something, the compiler may stumble over it: that was said.
+ * all. Where this version lacks something, the compiler may stumble over it: that
+ * was said.
  */
 static int try_compile(const struct policy *policy, bool supported, struct diag *diag)
 {
@@ -62,8 +57,7 @@ static int try_compile(const struct policy *policy, bool supported, struct diag 
 
 		if (entry->severity == DIAG_ERROR && !supported)
 			continue;
-		if (!i || !is_repeated(entry - 1, entry))
-			diag_add(diag, entry->severity, &loc, entry->hint, "%s", entry->text);
+		diag_add(diag, entry->severity, &loc, entry->hint, "%s", entry->text);
 	}
 	diag_free(&found);
 	image_free(image);

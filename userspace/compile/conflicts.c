@@ -24,6 +24,9 @@ struct conflicts {
 	const struct compile_opts *opts;
 	struct diag *diag;
 	size_t shadowed, ambiguous, compares;
+	struct pair {
+		uint32_t winner, loser;
+	} told[2][WARNINGS_MAX]; /* pairs of rules: shadowed, ambiguous */
 };
 
 #define BY(a, b, field)                                                                            \
@@ -74,6 +77,23 @@ static const struct diag_loc *rule_loc(const struct conflicts *c, const struct f
 	return c->policy && f->rule < c->policy->rule_count ? &c->policy->rules[f->rule].loc : NULL;
 }
 
+/*
+ * One entry of the text makes many filters, and two rules may meet in all of
+ * them: a pair of rules is told of once. `count` is what was found so far.
+ */
+static bool tell(struct pair told[WARNINGS_MAX], size_t *count, const struct filter *winner,
+		 const struct filter *loser)
+{
+	for (size_t i = 0; i < *count && i < WARNINGS_MAX; i++) {
+		if (told[i].winner == winner->rule && told[i].loser == loser->rule)
+			return false;
+	}
+	if ((*count)++ >= WARNINGS_MAX)
+		return false;
+	told[*count - 1] = (struct pair){winner->rule, loser->rule};
+	return true;
+}
+
 /* ---------------------------------------------------------------- shadowed */
 
 static int by_selectors(const void *pa, const void *pb, void *arg)
@@ -90,7 +110,7 @@ static void report_shadowed(struct conflicts *c, const struct filter *winner,
 {
 	if (winner->rule == loser->rule || !c->diag)
 		return; /* two halves of one symmetric filter, say */
-	if (c->shadowed++ >= WARNINGS_MAX)
+	if (!tell(c->told[0], &c->shadowed, winner, loser))
 		return;
 	diag_add(c->diag, DIAG_WARNING, rule_loc(c, loser), NULL,
 		 "rule '%s' (%s) is shadowed by rule '%s' (%s) on the same addresses and ports",
@@ -201,7 +221,7 @@ static void report_ambiguous(struct conflicts *c, const struct filter *a, const 
 	const struct filter *winner = filter_compare(a, b) < 0 ? a : b;
 	const struct filter *loser = winner == a ? b : a;
 
-	if (c->ambiguous++ >= WARNINGS_MAX)
+	if (!tell(c->told[1], &c->ambiguous, winner, loser))
 		return;
 	diag_add(c->diag, DIAG_WARNING, rule_loc(c, loser), NULL,
 		 "ambiguous: rule '%s' (%s) and rule '%s' (%s) overlap and neither is more "
