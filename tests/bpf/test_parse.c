@@ -446,6 +446,29 @@ static void ethernet_padding_is_not_read(void **state)
 	expect_malformed();
 	frame.data[frame.l3 + 5] = 0;
 	expect_malformed();
+	/* An extension header that begins in the packet and ends in the padding. */
+	spec = (struct frame_spec){.src = "2001:db8::1",
+				   .dst = "2001:db8::2",
+				   .proto = 59,
+				   .exts = 1,
+				   .ext = {60},
+				   .trailer = 30};
+	frame_build(&frame, &spec);
+	expect_well_formed();
+	frame.data[frame.l3 + 5] = 4;
+	expect_malformed();
+	/* A first fragment too short for its ports: the padding would lend them. */
+	spec = (struct frame_spec){.src = "192.0.2.1",
+				   .dst = "192.0.2.2",
+				   .proto = PROTO_TCP,
+				   .frag_more = 1,
+				   .trailer = 20};
+	frame_build(&frame, &spec);
+	expect_well_formed();
+	frame.data[frame.l3 + 3] = 20 + 8;
+	expect_well_formed();
+	frame.data[frame.l3 + 3] = 20 + 2;
+	expect_malformed();
 }
 
 static void lying_headers(void **state)

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -16,7 +17,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "datapath/datapath.h"
+#include "datapath/internal.h"
 #include "tests/lib/verdict.h"
 
 #define ME    "192.0.2.1"
@@ -77,11 +78,25 @@ struct swapper {
 	int err;
 };
 
+/* The test run keeps its thread on one CPU, and threads inherit that: away from there. */
+static void leave_this_cpu(void)
+{
+	cpu_set_t others;
+
+	CPU_ZERO(&others);
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (cpu != sched_getcpu())
+			CPU_SET(cpu, &others);
+	/* With one CPU there is only preemption, which shows less. */
+	sched_setaffinity(0, sizeof(others), &others);
+}
+
 /* Generation g has lists[g & 1]. */
 static void *swap_many_times(void *arg)
 {
 	struct swapper *swapper = arg;
 
+	leave_this_cpu();
 	for (unsigned i = 0; i < SWAPS && !swapper->err; i++)
 		swapper->err = datapath_swap(dp, lists[(datapath_generation(dp) + 1) & 1], NULL);
 	atomic_store(&swapper->done, true);
@@ -122,7 +137,49 @@ static void no_packet_sees_a_mixture(void **state)
 	assert_in_range(changes, 10, SWAPS + 1);
 }
 
-/* Sums of the last test: every run was counted once, across all generations. */
+/*
+ * The same without loading anything: both lists stay in their slots and only the
+ * word flips, far more often than a swap could, so that a program that read it
+ * twice would be caught in between.
+ */
+static void *flip_the_word(void *arg)
+{
+	struct swapper *swapper = arg;
+	uint64_t *word = (uint64_t *)&dp->ctl->active, whole = *word;
+
+	leave_this_cpu();
+	while (!atomic_load(&swapper->done)) {
+		/* Slot g & 1 of generation g stays so: both halves change by one bit. */
+		whole ^= 1ull << 32 | 1;
+		__atomic_store_n(word, whole, __ATOMIC_SEQ_CST);
+	}
+	return NULL;
+}
+
+static void the_switch_is_read_once(void **state)
+{
+	static struct frame web;
+	struct swapper swapper = {0};
+	unsigned seen[2] = {0};
+	uint64_t before = *(uint64_t *)&dp->ctl->active;
+	pthread_t thread;
+
+	frame_build(&web, &(struct frame_spec){.src = PEER, .dst = ME, .proto = 6, .dport = 443});
+	assert_int_equal(pthread_create(&thread, NULL, flip_the_word, &swapper), 0);
+	for (unsigned i = 0; i < LEAST || (i < 100 * LEAST && (!seen[0] || !seen[1])); i++) {
+		struct testrun_result result = verdict_of_frame(run, XI_HOOK_XDP_INGRESS, &web);
+		unsigned which = result.generation & 1;
+
+		assert_int_equal(result.filter_idx, filters_index(lists[which], 0));
+		seen[which]++;
+	}
+	atomic_store(&swapper.done, true);
+	pthread_join(thread, NULL);
+	*(uint64_t *)&dp->ctl->active = before;
+	assert_true(seen[0] && seen[1]);
+}
+
+/* Sums of the first test: every run was counted once, across all generations. */
 static void counters_go_along(void **state)
 {
 	struct xi_count counts[LONG];
@@ -193,6 +250,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_packet_sees_a_mixture),
 		cmocka_unit_test(counters_go_along),
+		cmocka_unit_test(the_switch_is_read_once),
 		cmocka_unit_test(another_action_starts_from_zero),
 		cmocka_unit_test(a_refused_list_changes_nothing),
 		cmocka_unit_test(counts_of_another_list_are_refused),

@@ -77,10 +77,10 @@ print(sum(v["value"][sys.argv[1]]["packets"] for v in json.load(sys.stdin)[0]["f
 # try PORT: a TCP connection from alice to bob, both transfers compared.
 try()
 {
-	nsenter --net=/run/netns/$bob "$flow" serve 10.87.0.2 "$1" MARK 20000 "${2:-3}" >"$tmp/serve" 2>&1 &
+	nsenter --net=/run/netns/$bob "$flow" serve 10.87.0.2 "$1" MARK 20000 "${2:-15}" >"$tmp/serve" 2>&1 &
 	local server=$!
 	until_line "$tmp/serve" listening
-	on $alice "$flow" fetch 10.87.0.2 "$1" MARK 20000 "${2:-3}" >"$tmp/fetch" 2>&1
+	on $alice "$flow" fetch 10.87.0.2 "$1" MARK 20000 "${2:-15}" >"$tmp/fetch" 2>&1
 	local rc=$?
 	kill "$server" 2>/dev/null
 	wait "$server" 2>/dev/null
@@ -177,6 +177,7 @@ pids+=($!)
   while :; do
 	i=$((i + 1)); echo "leak $i" >"$tmp/sent"
 	echo "leak $i" | on $alice nc -u -n -w 0 10.87.0.2 2323
+	sleep 0.05
   done ) 2>/dev/null &
 sender=$!
 pids+=($sender)

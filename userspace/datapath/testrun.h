@@ -44,7 +44,7 @@ struct testrun_result {
 /*
  * Loads private copies of the programs and the image. The calling thread stays
  * on one CPU until testrun_close(), as results are kept per CPU: all calls must
- * come from this thread.
+ * come from this thread. A thread made meanwhile inherits that CPU.
  */
 int testrun_open(const struct image *image, const struct testrun_opts *opts, struct testrun **ret,
 		 struct diag *diag);
