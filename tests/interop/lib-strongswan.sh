@@ -1,69 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=bash
 #
-# Two namespaces joined by a veth pair: strongSwan's charon in one, our engine
-# (tests/tools/ikepeer) in the other. Sourced by the tests beside it.
-#
-# charon is unpacked, not installed: it runs in a mount namespace of its own in
-# which its folder lies over /usr/lib/ipsec.
+# strongSwan's charon in the peer's namespace. It is unpacked, not installed: it
+# runs in a mount namespace of its own in which its folder lies over /usr/lib/ipsec.
+. tests/interop/lib.sh
 
-ours=192.0.2.1
-theirs=192.0.2.2
-psk=interop-test-psk
-prefix=${PREFIX_NS:-h-ike$$}
-work=
 charon_pid=
-peer_pid=
-
-tap_n=0
-ok() { tap_n=$((tap_n + 1)); echo "ok $tap_n - $1"; }
-not_ok() { tap_n=$((tap_n + 1)); echo "not ok $tap_n - $1"; }
-# check NAME COMMAND...: one TAP line; the logs follow when it fails.
-check()
-{
-	local name=$1
-	shift
-	if "$@"; then ok "$name"; else not_ok "$name"; show_logs; fi
-}
-note() { echo "# $*"; }
-show_logs()
-{
-	[ -e "$work/peer.log" ] && sed 's/^/# ours:   /' "$work/peer.log"
-	[ -e "$work/charon.log" ] && tail -n 60 "$work/charon.log" | sed 's/^/# theirs: /'
-}
-
-# wait_for SECONDS COMMAND...: until the command succeeds.
-wait_for()
-{
-	local tenths=$(($1 * 10))
-	shift
-	while ! "$@" >/dev/null 2>&1; do
-		tenths=$((tenths - 1))
-		[ $tenths -gt 0 ] || return 1
-		sleep 0.1
-	done
-}
-
-setup_namespaces()
-{
-	work=$(mktemp -d)
-	ip netns add "${prefix}a" && ip netns add "${prefix}b" || return 1
-	ip link add "${prefix}a" netns "${prefix}a" type veth peer name "${prefix}b" netns "${prefix}b"
-	ip -n "${prefix}a" addr add $ours/24 dev "${prefix}a"
-	ip -n "${prefix}b" addr add $theirs/24 dev "${prefix}b"
-	for side in a b; do
-		ip -n "$prefix$side" link set lo up
-		ip -n "$prefix$side" link set "$prefix$side" up
-	done
-}
-
-cleanup()
-{
-	stop_charon
-	[ -n "$peer_pid" ] && kill "$peer_pid" 2>/dev/null
-	for side in a b; do ip netns del "$prefix$side" 2>/dev/null; done
-	[ -n "$work" ] && rm -rf "$work"
-}
+stop_theirs() { stop_charon; }
 
 # Runs a program of the unpacked strongSwan where it believes itself installed.
 strongswan()
@@ -124,7 +67,8 @@ secrets { ike-1 { id-1 = $ours
                   id-2 = $theirs
                   secret = "${3:-$psk}" } }
 X
-	: >"$work/charon.log"
+	theirs_log=$work/charon.log
+	: >"$theirs_log"
 	(strongswan charon-systemd) >"$work/charon.out" 2>&1 &
 	charon_pid=$!
 	if ! wait_for 10 test -S "$work/vici.sock"; then
@@ -146,15 +90,6 @@ stop_charon()
 
 # In a subshell: strongswan() does exec.
 swanctl() { (strongswan swanctl "$@"); }
-
-# start_peer ARGUMENTS...: ours, in the background.
-start_peer()
-{
-	: >"$work/peer.log"
-	nsenter --net="/run/netns/${prefix}a" "$ikepeer" --local $ours --remote $theirs "$@" >"$work/peer.log" 2>&1 &
-	peer_pid=$!
-	wait_for 5 grep -q '^ready' "$work/peer.log"
-}
 
 # charon_key "encryption initiator": the last key of that name in charon's log, in hex.
 charon_key()
@@ -179,22 +114,4 @@ same_keys()
 	[ -n "$(charon_key "encryption initiator")" ] &&
 	grep -q "^keys out $(charon_key "encryption $out") $(charon_key "integrity $out")\$" "$work/peer.log" &&
 	grep -q "^keys in $(charon_key "encryption $in") $(charon_key "integrity $in")\$" "$work/peer.log"
-}
-
-# The exit status of ours.
-wait_peer()
-{
-	local rc
-	wait "$peer_pid"
-	rc=$?
-	peer_pid=
-	return $rc
-}
-
-stop_peer()
-{
-	[ -n "$peer_pid" ] || return 0
-	kill "$peer_pid" 2>/dev/null
-	wait "$peer_pid" 2>/dev/null
-	peer_pid=
 }
