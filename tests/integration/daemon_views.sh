@@ -7,7 +7,7 @@ set -u -o pipefail
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/daemon.sh
 daemon_lab
-plan 33
+plan 41
 
 # ------------------------------------------------------------- start
 [ "$(ask a show >/dev/null 2>&1; echo $?)" = 3 ]
@@ -79,4 +79,32 @@ sed -i 's/- {name: web, filter-list: web, action: permit}/- {name: web, filter-l
 	"$tmp/b/policy.yaml"
 ask b reload >/dev/null && flow_fails 8081 WEBTAG && flow 8080 WEBTAG
 ok "a policy that loads is in force at once"
+
+# ------------------------------------------------------------- signals, socket
+echo "ruels: []" >>"$tmp/b/policy.yaml"
+kill -HUP "$daemon_b"
+refused() { grep -q "not reloaded, the running one stays in force" "$tmp/b.log"; }
+eventually 10 refused
+ok "SIGHUP with a policy that does not load says so in the log"
+flow_fails 8081 WEBTAG && shows b status '.[0].generation == 2'
+ok "and leaves the running one in force"
+cp "$tmp/b/good.yaml" "$tmp/b/policy.yaml"
+kill -HUP "$daemon_b"
+eventually 10 shows b status '.[0].generation == 3'
+ok "SIGHUP with one that loads puts it in force"
+
+answer() { "$O/tests/tools/ctlask" "$lab-$1" "$2"; } # HOST QUESTION
+answer a 'this is no JSON' | jq -e '.ok == false' >/dev/null
+ok "the control socket refuses what is not JSON"
+answer a '{"method":"acquire","rule":"nope","local":"10.91.0.1","remote":"10.91.0.2"}' |
+	jq -e '.ok == false and (.error | test("no such rule"))' >/dev/null
+ok "acquire for a rule that is not there is refused"
+answer b '{"method":"acquire","rule":"database","local":"10.91.0.2","remote":"10.91.0.1","proto":6,"local_port":5433}' |
+	jq -e .ok >/dev/null
+ok "acquire is taken from the responder's side too"
+eventually 10 shows b qm '[.[] | select(.role == "initiator" and .selectors.local_port == 5433)] | length == 1'
+ok "and makes an SA pair that this side started"
+su_ask() { setpriv --reuid 65534 --regid 65534 --clear-groups "$xipsec" --instance "$lab-a" show; }
+su_ask >"$tmp/su.out" 2>&1
+equal "somebody else than root is told that nobody answers" 3 $?
 exit $((failures > 0))

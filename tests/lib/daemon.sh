@@ -191,7 +191,7 @@ daemon_lab()
 		echo "1..0 # SKIP needs root"
 		exit 0
 	fi
-	for tool in ip nsenter tcpdump jq "$xipsec" "$xipsecd" "$tcpflow"; do
+	for tool in ip nsenter tcpdump jq "$xipsec" "$xipsecd" "$tcpflow" "$O/tests/tools/ctlask"; do
 		command -v "$tool" >/dev/null || {
 			echo "1..0 # SKIP needs $tool"
 			exit 0

@@ -231,8 +231,9 @@ static void addresses_changed(struct daemon *d)
 
 	if (rc)
 		log_error("the local addresses cannot be refreshed: %s", strerror(-rc));
-	config_recompile(d, &diag);
-	log_diag(&diag);
+	/* Its warnings were said when the policy was applied. */
+	if (config_recompile(d, &diag))
+		log_diag(&diag);
 	diag_free(&diag);
 }
 

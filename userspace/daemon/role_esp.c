@@ -7,6 +7,7 @@
  * Owns: the SA keys of this interface. When this process ends its TAP and
  * sockets go with it, so that traffic for it is dropped: fail closed.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <event2/event.h>
@@ -21,7 +22,11 @@ static struct worker *worker;
 
 static void run(int fd, short what, void *arg)
 {
-	worker_run(worker, child_now_ms());
+	if (worker_run(worker, child_now_ms()) != -ENODEV)
+		return;
+	/* For good: the parent starts another role if the interface is still wanted. */
+	child_log(LVL_WARNING, "the interface or its TAP is gone");
+	event_base_loopbreak(child_base);
 }
 
 static void on_soft(void *arg, uint32_t id)

@@ -353,10 +353,13 @@ int traffic_from_esp(struct proc *proc, struct ipc_msg *msg)
 		return 0;
 	if (entry->params.ifindex != (uint32_t)proc->iface->ifindex)
 		return -EBADMSG;
+	if (msg->type == IPC_SA_STATS) {
+		/* Use only puts an end off: the timer is early then, which does no harm. */
+		sad_stats(d->sad, msg->data);
+		return 0;
+	}
 	if (msg->type == IPC_SA_INSTALLED)
 		sad_installed(d->sad, done->what, done->status);
-	else if (msg->type == IPC_SA_STATS)
-		sad_stats(d->sad, msg->data);
 	else
 		sad_soft(d->sad, done->what);
 	traffic_set_timer(d);

@@ -114,6 +114,7 @@ static int teardown(const char *instance)
 int main(int argc, char **argv)
 {
 	struct options o = {.daemon = {.instance = "main"}, .level = LVL_INFO};
+	static char name[INSTANCE_NAME_MAX + 16] = "xipsecd";
 	int opt, rc;
 
 	while ((opt = getopt_long(argc, argv, "p:n:i:fh", long_options, NULL)) != -1) {
@@ -128,7 +129,9 @@ int main(int argc, char **argv)
 			INSTANCE_NAME_RULE);
 		return 2;
 	}
-	log_open("xipsecd", o.level);
+	if (strcmp(o.daemon.instance, "main"))
+		snprintf(name, sizeof(name), "xipsecd[%s]", o.daemon.instance);
+	log_open(name, o.level);
 	if (o.is_role) {
 		o.role.instance = o.daemon.instance;
 		return role_main(&o.role);
