@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "esp/bytes.h"
+#include "esp/csum.h"
 #include "util/addr.h"
 
 #define ETH_LEN	   14
@@ -138,6 +139,15 @@ void worker_in(struct worker *worker, uint8_t *frame, size_t len)
 		worker_drop(worker, XI_REASON_MALFORMED, len);
 }
 
+/*
+ * RFC 1122 3.2.1.2. The stack never sees this header: the one it gets has a fresh checksum, behind
+ * which damage to TTL or options would be hidden.
+ */
+static bool header_intact(const uint8_t *ip, const struct ip_info *info)
+{
+	return info->family == 6 || !csum_fold(csum_add(0, ip, (ip[0] & 15) * 4u));
+}
+
 void worker_in_ip(struct worker *worker, uint8_t *ip, size_t len)
 {
 	struct esp_opened opened;
@@ -146,7 +156,7 @@ void worker_in_ip(struct worker *worker, uint8_t *ip, size_t len)
 	struct esp_sa *sa;
 	uint8_t *esp;
 
-	if (ip_parse(ip, len, &outer)) {
+	if (ip_parse(ip, len, &outer) || !header_intact(ip, &outer)) {
 		worker_drop(worker, XI_REASON_MALFORMED, len);
 		return;
 	}

@@ -710,6 +710,28 @@ static void what_a_peer_may_put_inside(void **state)
 	assert_int_equal(net->b->write_count, 1);
 }
 
+/* RFC 1122 3.2.1.2: the ICV does not cover the header in front, but its own checksum does. */
+static void a_damaged_ipv4_header_is_not_given_a_fresh_checksum(void **state)
+{
+	struct net *net = *state;
+	size_t len = mock_packet(4, IP_PROTO_UDP, net->payload, 100, net->packet);
+	uint8_t *ttl = &net->a->tx[0][14 + 8];
+
+	install_both(net, &net->sa);
+	net->a->peer = NULL;
+	mock_send(net->a, 7, NULL, net->packet, len, 1);
+	*ttl ^= 1;
+	mock_arrive(net->b, net->a->tx[0], net->a->tx_len[0]);
+	worker_run(net->b->worker, 1);
+	assert_int_equal(dropped(net->b, XI_REASON_MALFORMED), 1);
+	assert_int_equal(net->b->write_count, 0);
+	/* Undamaged it is taken: the number was not used up. */
+	*ttl ^= 1;
+	mock_arrive(net->b, net->a->tx[0], net->a->tx_len[0]);
+	worker_run(net->b->worker, 1);
+	assert_int_equal(net->b->write_count, 1);
+}
+
 static void an_sa_that_nobody_may_have_is_refused(void **state)
 {
 	struct net *net = *state;
@@ -851,6 +873,7 @@ int main(void)
 		T(extended_numbers_pass_the_32_bit_border),
 		T(a_full_ring_or_stack_is_counted),
 		T(what_a_peer_may_put_inside),
+		T(a_damaged_ipv4_header_is_not_given_a_fresh_checksum),
 		T(an_sa_that_nobody_may_have_is_refused),
 		T(esp_put_together_from_fragments_is_accepted),
 		T(a_smaller_path_is_learned_and_forgotten),
