@@ -47,13 +47,16 @@ export PATH=$vm/virtme/usr/bin:$PATH:/usr/sbin:/sbin
 # boot SECONDS LOG VNG-OPTIONS...: 0 if the VM ended by itself in that time.
 boot()
 {
-	local limit=$1 log=$2 rc
+	local end=$((SECONDS + $1)) log=$2 rc=0
 	shift 2
 	setsid /usr/bin/python3 "$vm/virtme/usr/bin/vng" -r "$image" --force-9p -v --cpus 2 \
 		--memory 1536M --append panic=-1 --rwdir "$out=$out" "$@" >"$log" 2>&1 </dev/null &
 	pid=$!
-	timeout "$limit" tail --pid=$pid -f /dev/null
-	rc=$?
+	# Short naps, so that a signal to this script is heard and ends the VM.
+	while kill -0 "$pid" 2>/dev/null; do
+		[ $SECONDS -lt $end ] || { rc=1; break; }
+		sleep 0.5
+	done
 	stop
 	wait 2>/dev/null
 	return $rc
