@@ -39,8 +39,8 @@ FUZZ_SECONDS=${FUZZ_SECONDS:-10}
 export O XI_DATA
 logs=$O/log
 mkdir -p "$logs"
-summary=$logs/summary
-: >"$summary"
+summary=$(mktemp "$logs/summary.XXXXXX")
+trap 'rm -f "$summary"' EXIT
 started=$SECONDS
 fresh= # the kind whose heading has been printed
 trap 'echo; echo "interrupted"; exit 130' INT TERM
