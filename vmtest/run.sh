@@ -13,8 +13,8 @@ cd "$(dirname "$0")/.." || exit 1
 label=$1
 O=${O:-.output}
 TEST=${TEST:-}
-BOOT_LIMIT=${BOOT_LIMIT:-120}	# seconds until the first test runs
-TEST_LIMIT=${TEST_LIMIT:-300}	# seconds a test may take inside
+BOOT_LIMIT=${BOOT_LIMIT:-300}	# seconds until the first test runs
+TEST_LIMIT=${TEST_LIMIT:-600}	# seconds a test may take inside
 KVM_LIMIT=${KVM_LIMIT:-20}	# seconds a boot with KVM may take
 results=0
 pid=

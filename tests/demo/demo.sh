@@ -16,6 +16,7 @@
 #
 #   XI_DATAPATH=auto|afxdp|xfrm   what the policy asks for (auto)
 #   XI_TAP=1                      print TAP for the test runner
+#   XI_SLOW=N                     wait N times as long before giving up (emulated CPUs)
 #   XI_KEEP=1                     leave the temporary folder (captures, logs)
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -26,6 +27,7 @@ xipsecd=$O/xipsecd
 tcpflow=$O/tests/tools/tcpflow
 datapath=${XI_DATAPATH:-auto}
 bytes=1000000
+slow=${XI_SLOW:-1}
 run=$$
 tmp=
 wire=xi-wire-$run
@@ -109,7 +111,7 @@ shows() { on "$1" "$xipsec" show "$2" --instance "$1-$run" --json; }
 # until_true SECONDS COMMAND...: polls a condition.
 until_true()
 {
-	local end=$((SECONDS + $1))
+	local end=$((SECONDS + $1 * slow))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[ $SECONDS -lt $end ] || return 1
@@ -243,7 +245,7 @@ reason_packets() # HOST REASON -> packets counted for a reason
 both="$bytes bytes each way, identical"
 
 title "web, port 8080: permitted"
-flow web 8080 20
+flow web 8080 $((20 * slow))
 is "the permitted transfer" "$both" "$answer"
 web_packets=$(filter_packets bob web in)
 at_least "packets that rule 'web' permitted on bob (xipsec show filters)" 3 "$web_packets"
@@ -260,7 +262,7 @@ shows bob filters | jq -c -s 'flatten[] | .. | objects | select(.rule? == "telne
 	show_file
 
 title "database, port 5432: protected, no fallback"
-flow database 5432 30
+flow database 5432 $((30 * slow))
 is "the protected transfer" "$both" "$answer"
 at_least "packets held on alice until the SA was up" 1 "$(reason_packets alice held)"
 is "held packets that came before bob's SA was ready" 0 "$(reason_packets bob invalid-spi)"
