@@ -175,6 +175,7 @@ BINDIR	= $(DESTDIR)$(PREFIX)/bin
 SBINDIR	= $(DESTDIR)$(PREFIX)/sbin
 MANDIR	= $(DESTDIR)$(PREFIX)/share/man
 UNITDIR	= $(DESTDIR)$(PREFIX)/lib/systemd/system
+USERDIR	= $(DESTDIR)$(PREFIX)/lib/sysusers.d
 COMPDIR	= $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 EXDIR	= $(DESTDIR)$(PREFIX)/share/doc/xipsec/examples
 MAN5	= $(wildcard docs/*.5)
@@ -184,19 +185,21 @@ EXAMPLES = $(wildcard dist/examples/*)
 
 .PHONY: install uninstall clean help
 install: all
-	$(Q)install -d $(BINDIR) $(SBINDIR) $(MANDIR)/man5 $(MANDIR)/man8 $(UNITDIR) $(COMPDIR) \
-		$(EXDIR) $(DESTDIR)/etc/xipsec
+	$(Q)install -d $(BINDIR) $(SBINDIR) $(MANDIR)/man5 $(MANDIR)/man8 $(UNITDIR) $(USERDIR) \
+		$(COMPDIR) $(EXDIR) $(DESTDIR)/etc/xipsec
 	$(Q)install -m 755 $(O)/xipsec $(BINDIR)/
 	$(Q)install -m 755 $(O)/xipsecd $(SBINDIR)/
 	$(Q)for f in $(MAN5); do install -m 644 $$f $(MANDIR)/man5/; done
 	$(Q)for f in $(MAN8); do install -m 644 $$f $(MANDIR)/man8/; done
 	$(Q)for f in $(UNITS); do sed 's,/usr/sbin/,$(PREFIX)/sbin/,;s,/usr/bin/,$(PREFIX)/bin/,' $$f \
 		> $(UNITDIR)/$${f##*/}; chmod 644 $(UNITDIR)/$${f##*/}; done
+	$(Q)install -m 644 dist/systemd/sysusers.conf $(USERDIR)/xipsec.conf
 	$(Q)install -m 644 dist/completion/xipsec.bash $(COMPDIR)/xipsec
 	$(Q)for f in $(EXAMPLES); do install -m 644 $$f $(EXDIR)/; done
 	$(say) INSTALL '$(DESTDIR)$(PREFIX): xipsec xipsecd, manual pages, units, examples'
 uninstall:
 	$(Q)rm -f $(BINDIR)/xipsec $(SBINDIR)/xipsecd $(COMPDIR)/xipsec \
+		$(USERDIR)/xipsec.conf \
 		$(patsubst docs/%,$(MANDIR)/man5/%,$(MAN5)) $(patsubst docs/%,$(MANDIR)/man8/%,$(MAN8)) \
 		$(patsubst dist/systemd/%,$(UNITDIR)/%,$(UNITS))
 	$(Q)rm -rf $(DESTDIR)$(PREFIX)/share/doc/xipsec
