@@ -63,6 +63,13 @@ struct iface {
 	struct ipc_reasons reasons; /* as the worker said last */
 };
 
+/* A peer that sends ESP under an SA that is lost here, and since when. */
+#define STRAYS_MAX 64
+struct stray {
+	struct xi_addr peer;
+	uint64_t first_ms;
+};
+
 struct daemon {
 	struct daemon_opts opts;
 	struct event_base *base;
@@ -100,6 +107,7 @@ struct daemon {
 	bool stopping, said_ready;
 	struct ratelimit log_limit; /* lines caused by traffic */
 	struct ratelimit recover_limit;
+	struct stray strays[STRAYS_MAX];
 	uint64_t acquires_dropped;
 };
 
@@ -190,9 +198,5 @@ bool recover_peer(struct daemon *d, const struct xi_addr *local, const struct xi
 
 int methods_init(struct daemon *d, struct diag *diag);
 void methods_free(struct daemon *d);
-/* Answers that a running question (gather) may be waiting for. */
-void methods_mm(struct daemon *d, uint32_t id, const struct ike_mm_info *info);
-void methods_mm_end(struct daemon *d, uint32_t id, const struct ike_counters *counters);
-void methods_pong(struct daemon *d, uint32_t id);
 
 #endif

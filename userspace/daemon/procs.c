@@ -15,6 +15,7 @@
 #include <event2/event.h>
 
 #include "daemon/daemon.h"
+#include "daemon/show.h"
 #include "util/log.h"
 
 #define PAUSE_FIRST_MS 100
@@ -162,7 +163,7 @@ static int on_message(void *arg, struct ipc_msg *msg)
 		return 0;
 	}
 	if (msg->type == IPC_PONG) {
-		methods_pong(proc->daemon, msg->id);
+		show_pong(proc->daemon, msg->id);
 		return 0;
 	}
 	switch (proc->role) {

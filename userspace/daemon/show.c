@@ -249,7 +249,7 @@ static void answered(struct gather *gather)
 		finish(gather);
 }
 
-void methods_mm(struct daemon *d, uint32_t id, const struct ike_mm_info *info)
+void show_mm(struct daemon *d, uint32_t id, const struct ike_mm_info *info)
 {
 	struct gather *gather = find(d, id);
 
@@ -257,7 +257,7 @@ void methods_mm(struct daemon *d, uint32_t id, const struct ike_mm_info *info)
 		json_array_append_new(gather->mm, view_mm(info, &gather->clock));
 }
 
-void methods_mm_end(struct daemon *d, uint32_t id, const struct ike_counters *counters)
+void show_mm_end(struct daemon *d, uint32_t id, const struct ike_counters *counters)
 {
 	struct gather *gather = find(d, id);
 
@@ -267,7 +267,7 @@ void methods_mm_end(struct daemon *d, uint32_t id, const struct ike_counters *co
 	answered(gather);
 }
 
-void methods_pong(struct daemon *d, uint32_t id)
+void show_pong(struct daemon *d, uint32_t id)
 {
 	struct gather *gather = find(d, id);
 

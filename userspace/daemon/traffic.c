@@ -14,6 +14,7 @@
 
 #include "compile/image.h"
 #include "daemon/daemon.h"
+#include "daemon/show.h"
 #include "daemon/udp.h"
 #include "datapath/datapath.h"
 #include "util/addr.h"
@@ -265,11 +266,11 @@ int traffic_from_ike(struct proc *proc, struct ipc_msg *msg)
 	if (msg->type == IPC_ACQUIRE_DONE)
 		return acquire_done(d, msg->data);
 	if (msg->type == IPC_MM_INFO) {
-		methods_mm(d, msg->id, msg->data);
+		show_mm(d, msg->id, msg->data);
 		return 0;
 	}
 	if (msg->type == IPC_MM_END) {
-		methods_mm_end(d, msg->id, msg->data);
+		show_mm_end(d, msg->id, msg->data);
 		return 0;
 	}
 	return -EBADMSG;
