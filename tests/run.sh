@@ -43,7 +43,8 @@ summary=$(mktemp "$logs/summary.XXXXXX")
 trap 'rm -f "$summary"' EXIT
 started=$SECONDS
 fresh= # the kind whose heading has been printed
-trap 'echo; echo "interrupted"; exit 130' INT TERM
+child= # the test that runs: it is told first when we are
+trap 'echo; echo "interrupted"; [ -n "$child" ] && kill -TERM "$child" && wait "$child"; exit 130' INT TERM
 
 # One TAP stream on stdin -> "passed failed skipped" and one "skip ..." or
 # "fail ..." line each. rc and timeout come from the caller.
@@ -110,8 +111,11 @@ one()
 	case "$name" in *"$TEST"*) ;; *) return ;; esac
 	[ "$fresh" = "$kind" ] || { printf '\n%s\n' "$kind"; fresh=$kind; }
 	log=$logs/$kind.$(printf '%s' "$name" | tr '/ ' '__').log
-	CMOCKA_MESSAGE_OUTPUT=TAP timeout -k 10 "$limit" "$@" >"$log" 2>&1 </dev/null
+	CMOCKA_MESSAGE_OUTPUT=TAP timeout -k 10 "$limit" "$@" >"$log" 2>&1 </dev/null &
+	child=$!
+	wait "$child" 2>/dev/null
 	rc=$?
+	child=
 	result=$(awk -v rc=$rc -v limit="$limit" "$parser" "$log")
 	read -r _ p f s <<<"$(grep '^sum ' <<<"$result")"
 	printf '%s %s %s %s\n' "$kind" "$p" "$f" "$s" >>"$summary"
