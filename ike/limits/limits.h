@@ -2,7 +2,8 @@
 /*
  * What strangers may cost us. Half-open main modes are capped in total and per
  * source (an IPv4 address, an IPv6 /64), log lines and unprotected answers that
- * anybody can provoke go through token buckets.
+ * anybody can provoke go through token buckets. Main modes that we start are
+ * capped too: a packet with a forged source can make this host want to answer.
  *
  * The numbers are those of Windows where it has any: 35 outstanding main modes
  * of one address, 5 when it has an established one already.
@@ -21,6 +22,7 @@
 #define IKE_HALF_OPEN_PER_SOURCE  35
 #define IKE_HALF_OPEN_ESTABLISHED 5
 #define IKE_HALF_OPEN_MS	  60000
+#define IKE_STARTED_MAX		  1000 /* main modes of ours on their way */
 #define IKE_SA_BODY_MAX		  8192 /* bytes of a proposal list that we keep until HASH_I */
 #define IKE_QM_RESPONDING_MAX	  64   /* quick modes of one peer's main mode in progress */
 #define IKE_WANTS_MAX		  16   /* acquires that share one quick mode */

@@ -46,14 +46,45 @@ static int send_message1(struct v1_mm *mm)
 	return v1_send(mm->engine, &mm->path, &mm->sent, &wb);
 }
 
+/*
+ * A flood of wishes must neither fill the memory nor keep others from starting: at the limit the
+ * oldest one that nobody has answered, not even the second time, makes room.
+ */
+static int make_room(struct ike_engine *engine)
+{
+	struct v1_mm *mm, *oldest = NULL;
+	unsigned count = 0;
+
+	LIST_FOREACH(mm, &engine->v1.mms, all)
+	{
+		if (!mm->initiator || mm->state == V1_ESTABLISHED || mm->state == V1_DEAD)
+			continue;
+		count++;
+		if (mm->state == V1_MM_I1_SENT && mm->sent.tries > 1 &&
+		    (!oldest || mm->created_seq < oldest->created_seq))
+			oldest = mm;
+	}
+	if (count < IKE_STARTED_MAX)
+		return 0;
+	engine->counters.dropped_limit++;
+	if (!oldest)
+		return -EBUSY;
+	v1_mm_end(oldest, "failure point me: too many negotiations at once, and this one had no "
+			  "answer");
+	return 0;
+}
+
 int v1_main_start(struct ike_engine *engine, const struct ike_rule *rule,
 		  const struct xi_addr *local, const struct xi_addr *remote, struct v1_mm **ret)
 {
 	const struct ike_path path = {*local, *remote, IKE_PORT, IKE_PORT};
-	struct v1_mm *mm = v1_mm_new(engine, &path, true);
 	char name[V1_NAME];
-	int err;
+	struct v1_mm *mm;
+	int err = make_room(engine);
 
+	if (err)
+		return err;
+	mm = v1_mm_new(engine, &path, true);
 	if (!mm)
 		return -ENOMEM;
 	mm->lifetime_s = rule->mm_lifetime_s ? rule->mm_lifetime_s : V1_MM_LIFETIME_S;
@@ -75,7 +106,7 @@ int v1_main_start(struct ike_engine *engine, const struct ike_rule *rule,
 	v1_mm_index(mm);
 	v1_mm_move(mm, V1_MM_I1_SENT);
 	v1_mm_arm(mm);
-	ike_log(engine, IKE_LOG_INFO, "%s (initiator): started for rule %s", v1_mm_text(mm, name),
+	ike_log(engine, IKE_LOG_DEBUG, "%s (initiator): started for rule %s", v1_mm_text(mm, name),
 		mm->rule);
 	*ret = mm;
 	return 0;

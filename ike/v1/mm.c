@@ -356,7 +356,10 @@ static void orphan(struct v1_qm *qm, const struct v1_mm *mm, bool was_establishe
 	v1_connect(qm, mm, was_established && qm->moved < 3, reason);
 }
 
-/* A half-open one of a responder is a stranger's doing, and its end is too. */
+/*
+ * A half-open one of a responder is a stranger's doing, and its end is too; forged packets can
+ * also make us start one that nobody answers.
+ */
 static void log_end(const struct v1_mm *mm, const char *reason)
 {
 	static const char fmt[] = "%s (%s): ended in %s: %s";
@@ -367,7 +370,7 @@ static void log_end(const struct v1_mm *mm, const char *reason)
 	v1_mm_text(mm, name);
 	if (mm->state == V1_ESTABLISHED)
 		ike_log(mm->engine, IKE_LOG_INFO, fmt, name, role, state, reason);
-	else if (mm->initiator)
+	else if (mm->initiator && mm->state != V1_MM_I1_SENT)
 		ike_log(mm->engine, IKE_LOG_WARN, fmt, name, role, state, reason);
 	else
 		ike_log_stranger(mm->engine, fmt, name, role, state, reason);

@@ -200,16 +200,24 @@ void v1_qm_settle(struct v1_qm *qm, int status, const char *reason)
 	qm->want_count = 0;
 }
 
+/* One that never had a main mode: forged packets can make many of them. */
 static void log_end(struct v1_qm *qm, const char *reason)
 {
-	char name[V1_NAME], traffic[V1_TRAFFIC_TEXT];
+	static const char fmt[] = "%s: quick mode %08x for %s, rule %s: ended in %s: %s";
+	const char *state = v1_qm_state_name(qm->state);
+	char name[V1_NAME] = "no main mode", traffic[V1_TRAFFIC_TEXT];
 
 	if (qm->state == V1_QM_I3_SENT || qm->state == V1_QM_R_DONE || qm->state == V1_QM_NEW)
 		return;
-	ike_log(qm->engine, IKE_LOG_WARN, "%s: quick mode %08x for %s, rule %s: ended in %s: %s",
-		qm->mm ? v1_mm_text(qm->mm, name) : "no main mode", qm->message_id,
-		v1_traffic_text(&qm->traffic, traffic), qm->rule.name, v1_qm_state_name(qm->state),
-		reason);
+	if (qm->mm)
+		v1_mm_text(qm->mm, name);
+	v1_traffic_text(&qm->traffic, traffic);
+	if (qm->state == V1_QM_WAITING)
+		ike_log_stranger(qm->engine, fmt, name, qm->message_id, traffic, qm->rule.name,
+				 state, reason);
+	else
+		ike_log(qm->engine, IKE_LOG_WARN, fmt, name, qm->message_id, traffic, qm->rule.name,
+			state, reason);
 }
 
 void v1_qm_end(struct v1_qm *qm, int status, const char *reason)

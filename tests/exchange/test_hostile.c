@@ -4,6 +4,7 @@
  * SA, no answer worth having. Messages are numbered as in test_main_quick.c.
  * Forged messages with the right keys are made with the engine's own insides.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -595,6 +596,84 @@ static void a_legitimate_peer_gets_through_a_flood_of_one_source(void **state)
 	sim_free(sim);
 }
 
+/* What alice sends to anybody but bob gets lost. */
+static enum sim_fate only_bob_answers(struct sim *sim, struct sim_packet *packet, void *arg)
+{
+	bool to_nobody = packet->from == ALICE &&
+			 !xi_addr_equal(&packet->path.local, &sim->host[BOB].addr);
+
+	return to_nobody ? DROP : DELIVER;
+}
+
+static int want_stranger(struct sim *sim, unsigned number)
+{
+	struct ike_acquire acquire = {
+		.rule = 7,
+		.local = sim->host[ALICE].addr,
+		.remote = {.family = 4, .b = {10, 0, (uint8_t)(number >> 8), (uint8_t)number}},
+		.proto = 6,
+		.local_port = 40000,
+		.remote_port = 5432};
+
+	sim->host[ALICE].done_count = 0; /* refusals of these are not of interest */
+	return ike_engine_acquire(sim->host[ALICE].engine, &acquire);
+}
+
+static struct sim *sim_open_to_all(void)
+{
+	struct sim *sim = sim_new();
+
+	xi_prefix_parse("0.0.0.0/0", &sim->host[ALICE].rule[0].remote);
+	sim_set_rules(sim, ALICE);
+	sim->wire = only_bob_answers;
+	return sim;
+}
+
+static unsigned lines_with(const struct sim_host *host, const char *text)
+{
+	unsigned count = 0;
+
+	for (const char *at = host->log; (at = strstr(at, text)); at += strlen(text))
+		count++;
+	return count;
+}
+
+/* Packets with forged sources make alice want SAs with hosts that do not answer. */
+static void a_flood_of_wishes_is_bounded_and_starves_nobody(void **state)
+{
+	struct sim *sim = sim_open_to_all();
+
+	for (unsigned i = 0; i < 3000; i++) {
+		assert_int_equal(want_stranger(sim, i), 0);
+		if (i == 2000)
+			assert_int_equal(sim_acquire(sim, ALICE), 0);
+		sim_run(sim, 5);
+		assert_true(sim_mms(sim, ALICE) <= 1000 + 1); /* one is established */
+	}
+	assert_int_equal(sim->host[ALICE].sa_count, 1);
+	assert_true(sim_counters(sim, ALICE).dropped_limit > 0);
+	/* 15 seconds of it: the log has its five lines a second about strangers, and not 3000. */
+	assert_true(lines_with(&sim->host[ALICE], "too many negotiations") <= 150);
+	sim_free(sim);
+}
+
+/* All at the same time: nobody had time to answer, so the one too many is refused. */
+static void a_wish_above_the_limit_is_refused_in_words(void **state)
+{
+	struct sim *sim = sim_open_to_all();
+	struct sim_host *alice = &sim->host[ALICE];
+
+	for (unsigned i = 0; i < 1000; i++)
+		assert_int_equal(want_stranger(sim, i), 0);
+	assert_int_equal(alice->done_count, 0);
+	assert_int_equal(want_stranger(sim, 1000), 0);
+	assert_int_equal(sim_mms(sim, ALICE), 1000);
+	assert_int_equal(alice->done_count, 1);
+	assert_int_equal(alice->done[0].status, -EBUSY);
+	assert_non_null(strstr(alice->done[0].reason, "failure point me: main mode could not"));
+	sim_free(sim);
+}
+
 /* --------------------------------------------------------- other exchanges */
 
 static void other_versions_and_exchanges_are_counted_and_dropped(void **state)
@@ -662,6 +741,8 @@ int main(void)
 		cmocka_unit_test(half_open_negotiations_are_capped),
 		cmocka_unit_test(an_established_peer_has_a_smaller_allowance),
 		cmocka_unit_test(a_legitimate_peer_gets_through_a_flood_of_one_source),
+		cmocka_unit_test(a_flood_of_wishes_is_bounded_and_starves_nobody),
+		cmocka_unit_test(a_wish_above_the_limit_is_refused_in_words),
 		cmocka_unit_test(other_versions_and_exchanges_are_counted_and_dropped),
 		cmocka_unit_test(a_main_mode_is_bound_to_its_path),
 	};
