@@ -7,7 +7,7 @@ set -u -o pipefail
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/daemon.sh
 daemon_lab
-plan 41
+plan 43
 
 # ------------------------------------------------------------- start
 [ "$(ask a show >/dev/null 2>&1; echo $?)" = 3 ]
@@ -107,4 +107,10 @@ ok "and makes an SA pair that this side started"
 su_ask() { setpriv --reuid 65534 --regid 65534 --clear-groups "$xipsec" --instance "$lab-a" show; }
 su_ask >"$tmp/su.out" 2>&1
 equal "somebody else than root is told that nobody answers" 3 $?
+
+# ------------------------------------------------------------- the end
+on a "$xipsec" --instance "$lab-a" teardown >/dev/null 2>&1
+equal "teardown stops a running daemon and takes its filters away in one go" 0 $?
+[ ! -e "/sys/fs/bpf/xipsec/$lab-a" ] && ! ip -n "$lab-a" -d link show eth0 | grep -q prog/xdp
+ok "nothing is left of it"
 exit $((failures > 0))

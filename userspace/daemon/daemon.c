@@ -20,6 +20,7 @@
 
 #include "daemon/daemon.h"
 #include "daemon/priv.h"
+#include "daemon/show.h"
 #include "datapath/datapath.h"
 #include "policy/policy.h"
 #include "util/instance.h"
@@ -248,7 +249,7 @@ static int start(struct daemon *d, struct diag *diag)
 static void clean_up(struct daemon *d)
 {
 	d->stopping = true;
-	methods_free(d);
+	show_cancel(d);
 	procs_stop(d);
 	/* The workers are gone: their entries would lead nowhere. Filters stay. */
 	if (d->dp)
@@ -258,6 +259,8 @@ static void clean_up(struct daemon *d)
 	proc_stop(&d->ike);
 	traffic_free(d);
 	datapath_close(d->dp);
+	/* Its socket goes last: who waits for that finds nothing of us in use. */
+	methods_free(d);
 	config_free(d);
 	while (d->secret_count)
 		free(d->secret_paths[--d->secret_count]);

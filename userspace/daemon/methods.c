@@ -202,7 +202,6 @@ int methods_init(struct daemon *d, struct diag *diag)
 
 void methods_free(struct daemon *d)
 {
-	show_cancel(d);
 	control_close(d->control);
 	d->control = NULL;
 }
