@@ -218,7 +218,8 @@ void v1_main_message5(struct v1_mm *mm, const struct ike_header *hdr, const uint
 		if (mm->hs->complained)
 			return;
 		mm->hs->complained = true;
-		ike_log(engine, IKE_LOG_WARN,
+		ike_log_stranger(
+			engine,
 			"%s: authentication failed, failure point me: message 5: %s; the preshared "
 			"keys of the two ends may differ",
 			v1_mm_text(mm, name), v1_error_text(&err, text));
