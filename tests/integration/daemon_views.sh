@@ -7,7 +7,7 @@ set -u -o pipefail
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/daemon.sh
 daemon_lab
-plan 43
+plan 45
 
 # ------------------------------------------------------------- start
 [ "$(ask a show >/dev/null 2>&1; echo $?)" = 3 ]
@@ -62,8 +62,11 @@ ask a show qm | grep -q "esp transport with 10.91.0.2, rule database, initiator,
 ok "show qm as text"
 ask a show mm | awk 'NR == 2 && $1 == "10.91.0.2" && $3 == "established" { found = 1 } END { exit !found }'
 ok "show mm as text"
-ask a dump >"$tmp/a/dump.yaml" && "$xipsec" print "$tmp/a/policy.yaml" | cmp -s - "$tmp/a/dump.yaml"
-ok "dump gives back the policy that is in force"
+mkdir "$tmp/elsewhere"
+ask a dump >"$tmp/elsewhere/dump.yaml" && "$xipsec" check "$tmp/elsewhere/dump.yaml" &&
+	sed "s,psk-file: $tmp/a/,psk-file: ," "$tmp/elsewhere/dump.yaml" >"$tmp/a/dump.yaml" &&
+	"$xipsec" print "$tmp/a/policy.yaml" | cmp -s - "$tmp/a/dump.yaml"
+ok "dump gives back the policy that is in force, to be kept in any folder"
 
 # ------------------------------------------------------------- reload
 cp "$tmp/b/policy.yaml" "$tmp/b/good.yaml"
@@ -72,6 +75,11 @@ ask b reload >"$tmp/reload.out" 2>&1
 equal "a policy that does not load is refused with exit code 2" 2 $?
 grep -q "policy.yaml:[0-9]*:[0-9]*: error: unknown key 'ruels'" "$tmp/reload.out"
 ok "and the message names the place"
+mkfifo "$tmp/b/fifo"
+timeout 10 "$xipsec" --instance "$lab-b" apply "$tmp/b/fifo" >"$tmp/apply.out" 2>&1
+equal "a FIFO is refused as a policy" 2 $?
+shows b status 'length == 1'
+ok "and the daemon does not wait for somebody to write into it"
 flow_fails 23 TELNETTAG && flow 8080 WEBTAG && flow 5432 DATABASETAG
 ok "what was in force stays in force"
 sed '/dst-port: 8080/s/8080/8081/' "$tmp/b/good.yaml" >"$tmp/b/policy.yaml"

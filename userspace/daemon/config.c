@@ -82,7 +82,7 @@ static int load(struct daemon *d, const char *path, struct candidate *c, struct 
 		diag_add(diag, DIAG_ERROR, NULL, NULL, "%s: %s", path, strerror(-rc));
 		return rc;
 	}
-	rc = policy_load(c->path, &c->policy, diag);
+	rc = policy_load_regular(c->path, &c->policy, diag);
 	if (rc)
 		return rc;
 	rc = policy_supported(c->policy, diag);

@@ -202,7 +202,8 @@ out:
 	return err;
 }
 
-int policy_load(const char *path, struct policy **ret, struct diag *diag)
+static int load_file(const char *path, enum textfile_kind kind, struct policy **ret,
+		     struct diag *diag)
 {
 	struct diag_loc loc = {path, 0, 0};
 	struct complaint why;
@@ -210,7 +211,7 @@ int policy_load(const char *path, struct policy **ret, struct diag *diag)
 	size_t len;
 	int err;
 
-	err = textfile_read(path, POLICY_BYTES_MAX, TEXTFILE_ANY, &text, &len, &why);
+	err = textfile_read(path, POLICY_BYTES_MAX, kind, &text, &len, &why);
 	if (err) {
 		diag_add(diag, DIAG_ERROR, &loc, NULL, "%s", why.text);
 		return err;
@@ -218,4 +219,14 @@ int policy_load(const char *path, struct policy **ret, struct diag *diag)
 	err = policy_parse(text, len, path, ret, diag);
 	free(text);
 	return err;
+}
+
+int policy_load(const char *path, struct policy **ret, struct diag *diag)
+{
+	return load_file(path, TEXTFILE_ANY, ret, diag);
+}
+
+int policy_load_regular(const char *path, struct policy **ret, struct diag *diag)
+{
+	return load_file(path, TEXTFILE_REGULAR, ret, diag);
 }

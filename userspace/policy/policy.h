@@ -153,11 +153,18 @@ struct policy {
  * hold warnings on success. Does not need privilege.
  */
 int policy_load(const char *path, struct policy **ret, struct diag *diag);
+/* The same, but nothing that a reader might have to wait for, such as a FIFO. */
+int policy_load_regular(const char *path, struct policy **ret, struct diag *diag);
 /* The same from memory; path is used in messages and to resolve relative names. */
 int policy_parse(const char *text, size_t len, const char *path, struct policy **ret,
 		 struct diag *diag);
 /* Canonical text: loads to the same policy again. malloc'ed, or NULL. */
 char *policy_print(const struct policy *policy);
+/*
+ * The same with the names of files as they are from everywhere, provided that the
+ * policy was loaded by an absolute path: this text may be kept in another folder.
+ */
+char *policy_print_absolute(const struct policy *policy);
 void policy_free(struct policy *policy);
 /* The same apart from where it was read from. */
 bool policy_equal(const struct policy *a, const struct policy *b);

@@ -120,7 +120,10 @@ void log_diag(const struct diag *diag)
 		const char *hint = entry->hint ? entry->hint : "";
 		const char *open = entry->hint ? " (" : "", *close = entry->hint ? ")" : "";
 
-		if (entry->file)
+		if (entry->file && !entry->line)
+			log_about(level, NULL, "%s: %s%s%s%s", entry->file, entry->text, open, hint,
+				  close);
+		else if (entry->file)
 			log_about(level, NULL, "%s:%u:%u: %s%s%s%s", entry->file, entry->line,
 				  entry->col, entry->text, open, hint, close);
 		else
