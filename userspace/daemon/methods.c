@@ -94,7 +94,7 @@ static json_t *method_apply(struct daemon *d, const json_t *question)
 
 static json_t *method_dump(struct daemon *d, const json_t *question)
 {
-	char *text = policy_print(d->policy);
+	char *text = policy_print_absolute(d->policy);
 	json_t *data = text ? json_string(text) : NULL;
 
 	free(text);

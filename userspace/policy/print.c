@@ -99,11 +99,22 @@ static void print_address(FILE *out, const struct pol_addr *addr)
 	}
 }
 
-static void print_side(FILE *out, const char *key, const struct pol_side *side)
+/* A file's name as written, or absolute when a folder is given that it is relative to. */
+static void print_file(FILE *out, const char *folder, const char *name)
+{
+	char *path = NULL;
+
+	if (folder && name[0] != '/' && asprintf(&path, "%s/%s", folder, name) < 0)
+		path = NULL;
+	print_text(out, path ? path : name);
+	free(path);
+}
+
+static void print_side(FILE *out, const char *folder, const char *key, const struct pol_side *side)
 {
 	if (side->file) {
 		fprintf(out, "%s-file: ", key);
-		print_text(out, side->file);
+		print_file(out, folder, side->file);
 		return;
 	}
 	fprintf(out, "%s: ", key);
@@ -127,14 +138,14 @@ static void print_ports(FILE *out, const char *key, const struct pol_side *side)
 		fprintf(out, "-%u", side->port_hi);
 }
 
-static void print_filter(FILE *out, const struct pol_filter *filter)
+static void print_filter(FILE *out, const char *folder, const struct pol_filter *filter)
 {
 	char proto[PROTO_TEXT];
 
 	fputs("    - {", out);
-	print_side(out, "src", &filter->src);
+	print_side(out, folder, "src", &filter->src);
 	fputs(", ", out);
-	print_side(out, "dst", &filter->dst);
+	print_side(out, folder, "dst", &filter->dst);
 	if (filter->proto_given)
 		fprintf(out, ", proto: %s", proto_text(filter->proto, proto));
 	print_ports(out, "src-port", &filter->src);
@@ -152,7 +163,7 @@ static void print_filter(FILE *out, const struct pol_filter *filter)
 	fputs("}\n", out);
 }
 
-static void print_lists(FILE *out, const struct policy *policy)
+static void print_lists(FILE *out, const char *folder, const struct policy *policy)
 {
 	if (!policy->list_count)
 		return;
@@ -164,7 +175,7 @@ static void print_lists(FILE *out, const struct policy *policy)
 		print_text(out, list->name);
 		fputs(list->count ? ":\n" : ": []\n", out);
 		for (size_t j = 0; j < list->count; j++)
-			print_filter(out, &list->filters[j]);
+			print_filter(out, folder, &list->filters[j]);
 	}
 }
 
@@ -221,7 +232,7 @@ static void print_actions(FILE *out, const struct policy *policy)
 	}
 }
 
-static void print_auth(FILE *out, const struct pol_auth *auth)
+static void print_auth(FILE *out, const char *folder, const struct pol_auth *auth)
 {
 	switch (auth->kind) {
 	case POL_AUTH_KERBEROS:
@@ -229,22 +240,23 @@ static void print_auth(FILE *out, const struct pol_auth *auth)
 		return;
 	case POL_AUTH_CERT:
 		fputs("{cert: {ca: ", out);
-		print_text(out, auth->cert_ca);
+		print_file(out, folder, auth->cert_ca);
 		fputs(", cert: ", out);
-		print_text(out, auth->cert);
+		print_file(out, folder, auth->cert);
 		fputs(", key: ", out);
-		print_text(out, auth->cert_key);
+		print_file(out, folder, auth->cert_key);
 		fputs("}}", out);
 		return;
 	case POL_AUTH_PSK:
 		fputs("{psk-file: ", out);
-		print_text(out, auth->psk_file);
+		print_file(out, folder, auth->psk_file);
 		fputs("}", out);
 		return;
 	}
 }
 
-static void print_rule(FILE *out, const struct policy *policy, const struct pol_rule *rule)
+static void print_rule(FILE *out, const char *folder, const struct policy *policy,
+		       const struct pol_rule *rule)
 {
 	char text[XI_ADDR_STRLEN];
 
@@ -260,7 +272,7 @@ static void print_rule(FILE *out, const struct policy *policy, const struct pol_
 		for (size_t i = 0; i < rule->auth_count; i++) {
 			if (i)
 				fputs(", ", out);
-			print_auth(out, &rule->auth[i]);
+			print_auth(out, folder, &rule->auth[i]);
 		}
 		fputs("]\n", out);
 	}
@@ -303,7 +315,7 @@ static void print_settings(FILE *out, const struct policy *policy)
 		policy->mm_master_pfs ? "true" : "false");
 }
 
-char *policy_print(const struct policy *policy)
+static char *print(const struct policy *policy, const char *folder)
 {
 	char *text = NULL;
 	size_t len = 0;
@@ -313,12 +325,12 @@ char *policy_print(const struct policy *policy)
 	if (!out)
 		return NULL;
 	print_settings(out, policy);
-	print_lists(out, policy);
+	print_lists(out, folder, policy);
 	print_actions(out, policy);
 	if (policy->rule_count)
 		fputs("rules:\n", out);
 	for (size_t i = 0; i < policy->rule_count; i++)
-		print_rule(out, policy, &policy->rules[i]);
+		print_rule(out, folder, policy, &policy->rules[i]);
 	fprintf(out, "default-response: {enabled: %s}\n",
 		policy->default_response ? "true" : "false");
 	failed = ferror(out);
@@ -326,5 +338,23 @@ char *policy_print(const struct policy *policy)
 		free(text);
 		return NULL;
 	}
+	return text;
+}
+
+char *policy_print(const struct policy *policy)
+{
+	return print(policy, NULL);
+}
+
+char *policy_print_absolute(const struct policy *policy)
+{
+	const char *slash = strrchr(policy->file, '/');
+	char *folder, *text;
+
+	folder = slash ? strndup(policy->file, slash - policy->file) : strdup(".");
+	if (!folder)
+		return NULL;
+	text = print(policy, folder);
+	free(folder);
 	return text;
 }
