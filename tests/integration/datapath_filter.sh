@@ -43,10 +43,10 @@ more() { if [ "$3" -gt "$2" ]; then ok "$1 ($2 -> $3)"; else not_ok "$1" "was $2
 # holds WHAT COMMAND...
 holds() { local what=$1; shift; if "$@" >"$tmp/out" 2>&1; then ok "$what"; else not_ok "$what" "$(head -c 300 "$tmp/out")"; fi; }
 
-# until_line FILE TEXT: waits for a line, at most 20 s.
+# until_line FILE TEXT: waits for a line, at most 60 s (an emulated machine is slow).
 until_line()
 {
-	for _ in $(seq 200); do
+	for _ in $(seq 600); do
 		grep -q "$2" "$1" 2>/dev/null && return 0
 		sleep 0.1
 	done

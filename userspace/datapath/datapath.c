@@ -106,6 +106,28 @@ static void inherit_interfaces(struct datapath *dp)
 	close(old);
 }
 
+/* Interfaces and TAPs that went while nobody looked: what points there ends in a counted drop. */
+static void forget_gone_interfaces(struct datapath *dp)
+{
+	uint32_t key, next, *prev = NULL;
+	char name[IF_NAMESIZE];
+	struct xi_iface iface;
+
+	while (!bpf_map_get_next_key(dp->map[DP_MAP_IFACE], prev, &next)) {
+		key = next;
+		prev = &key;
+		if (bpf_map_lookup_elem(dp->map[DP_MAP_IFACE], &key, &iface))
+			continue;
+		if (!if_indextoname(key, name)) {
+			bpf_map_delete_elem(dp->map[DP_MAP_IFACE], &key);
+			prev = NULL;
+		} else if (iface.tap_ifindex && !if_indextoname(iface.tap_ifindex, name)) {
+			iface.tap_ifindex = iface.queues = 0;
+			bpf_map_update_elem(dp->map[DP_MAP_IFACE], &key, &iface, BPF_EXIST);
+		}
+	}
+}
+
 static int pin_all(struct datapath *dp, struct diag *diag)
 {
 	char path[128];
@@ -164,6 +186,7 @@ int datapath_open(const struct datapath_opts *opts, struct datapath **ret, struc
 		err = dp_ring_open(dp);
 	if (err)
 		goto out;
+	forget_gone_interfaces(dp);
 	/* Whoever ran before may have left his choice and his dead workers' SAs. */
 	dp->ctl->flags = opts->owns_esp ? XI_CTL_OWNS_ESP : 0;
 	*ret = dp;
