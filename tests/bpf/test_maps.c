@@ -18,7 +18,8 @@
 
 static char complaints[4096];
 
-static int collect(enum libbpf_print_level level, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static int collect(enum libbpf_print_level level,
+							 const char *fmt, va_list ap)
 {
 	size_t used = strlen(complaints);
 
