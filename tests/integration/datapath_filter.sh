@@ -43,11 +43,13 @@ more() { if [ "$3" -gt "$2" ]; then ok "$1 ($2 -> $3)"; else not_ok "$1" "was $2
 # holds WHAT COMMAND...
 holds() { local what=$1; shift; if "$@" >"$tmp/out" 2>&1; then ok "$what"; else not_ok "$what" "$(head -c 300 "$tmp/out")"; fi; }
 
-# until_line FILE TEXT: waits for a line, at most 60 s (an emulated machine is slow).
+# until_line FILE TEXT [PID]: waits for a line while PID lives, at most 60 s (an
+# emulated machine is slow).
 until_line()
 {
 	for _ in $(seq 600); do
 		grep -q "$2" "$1" 2>/dev/null && return 0
+		[ -z "${3:-}" ] || kill -0 "$3" 2>/dev/null || return 1
 		sleep 0.1
 	done
 	return 1
@@ -61,7 +63,7 @@ open_datapath()
 		>"$tmp/events" 2>"$tmp/err" &
 	holder=$!
 	pids+=($holder)
-	until_line "$tmp/events" ^ready
+	until_line "$tmp/events" ^ready $holder
 }
 
 kill_holder() { kill -KILL "$holder"; wait "$holder" 2>/dev/null; }
