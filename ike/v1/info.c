@@ -168,13 +168,19 @@ static void end_unconfirmed(struct v1_mm *mm, uint32_t spi_in)
 	}
 }
 
+/* RFC 2408 5.14 and 5.15: ours, or 0 for ISAKMP itself; another one numbers things differently. */
+static bool known_doi(uint32_t doi)
+{
+	return doi == 0 || doi == IKE_DOI_IPSEC;
+}
+
 static void take_delete(struct v1_mm *mm, const struct wire_payload *payload)
 {
 	struct ike_engine *engine = mm->engine;
 	uint8_t own[2 * WIRE_COOKIE_LEN];
 	struct wire_delete del;
 
-	if (wire_delete_parse(1, payload->body, &del, NULL))
+	if (wire_delete_parse(1, payload->body, &del, NULL) || !known_doi(del.doi))
 		return;
 	mm_spi(mm, own);
 	for (unsigned i = 0; i < del.count; i++) {
@@ -235,7 +241,7 @@ static void take_notify(struct v1_mm *mm, const struct wire_payload *payload)
 	struct wire_notify notify;
 	char name[V1_NAME], text[WIRE_TEXT];
 
-	if (wire_notify_parse(1, payload->body, &notify, NULL))
+	if (wire_notify_parse(1, payload->body, &notify, NULL) || !known_doi(notify.doi))
 		return;
 	engine->counters.notifies_in++;
 	ike_log(engine, IKE_LOG_INFO, "%s: peer says %s", v1_mm_text(mm, name),

@@ -43,6 +43,12 @@ static unsigned count_logged(const struct sim_host *host, const char *text)
 	return count;
 }
 
+static void put_be32(uint8_t b[4], uint32_t value)
+{
+	for (int i = 0; i < 4; i++)
+		b[i] = (uint8_t)(value >> (24 - 8 * i));
+}
+
 /* ------------------------------------------------------------------- headers */
 
 /* Alice's message 1 with one byte changed, given to bob; how many main modes he has then. */
@@ -167,6 +173,52 @@ static void a_replayed_refusal_is_answered_at_a_bounded_rate(void **state)
 	sim_free(sim);
 }
 
+/* Alice deletes her SA, or tells bob that he is new to her, in the words of this DOI. */
+static void tell_bob(struct sim *sim, bool delete, uint32_t doi)
+{
+	uint8_t mem[V1_MESSAGE_MAX], hash[CRYPTO_DIGEST_MAX], iv[CRYPTO_BLOCK_MAX], number[4];
+	struct v1_mm *mm = mm_of(sim, ALICE);
+	size_t hash_len = crypto_digest_len(mm->method.hash), at, rest;
+	static uint32_t id = 0x1000;
+	struct wire_buf wb;
+
+	v1_begin(&wb, mem, mm, IKE_EXCHANGE_INFORMATIONAL, ++id);
+	at = wire_put_payload_zero(&wb, IKE_PAYLOAD_HASH, hash_len);
+	rest = wb.len;
+	put_be32(number, sim->host[ALICE].sa[0].in.spi);
+	if (delete)
+		wire_put_delete1(&wb, IKE_PROTO1_ESP, 4, number, 1);
+	else
+		wire_put_notify1(&wb, IKE_PROTO1_ESP, number, 4, IKE_N1_INVALID_SPI, NULL, 0);
+	put_be32(number, doi);
+	wire_patch(&wb, rest + 4, number, 4);
+	assert_int_equal(ikev1_hash_1(&mm->keys, id, mem + rest, wb.len - rest, hash), 0);
+	wire_patch(&wb, at, hash, hash_len);
+	assert_int_equal(ikev1_phase2_iv(mm->method.hash, mm->method.cipher, mm->iv, id, iv), 0);
+	assert_int_equal(v1_encrypt(mm, iv, &wb), 0);
+	sim_inject(sim, BOB, mem, wb.len);
+}
+
+/* RFC 2408 5.14 and 5.15: what a payload of another DOI says is not for us. */
+static void a_notify_or_delete_of_a_foreign_doi_is_passed_over(void **state)
+{
+	struct sim *sim = sim_new();
+
+	sim_acquire(sim, ALICE);
+	sim_run(sim, 100);
+	assert_int_equal(sim->host[BOB].sa_count, 1);
+	tell_bob(sim, false, 2);
+	assert_int_equal(sim_counters(sim, BOB).notifies_in, 0);
+	tell_bob(sim, false, 0);
+	tell_bob(sim, false, 1);
+	assert_int_equal(sim_counters(sim, BOB).notifies_in, 2);
+	tell_bob(sim, true, 2);
+	assert_int_equal(sim->host[BOB].sa_count, 1);
+	tell_bob(sim, true, 1);
+	assert_int_equal(sim->host[BOB].sa_count, 0);
+	sim_free(sim);
+}
+
 /* --------------------------------------------------------------- half-made SAs */
 
 /* Bob has no room for another message id: the quick mode fails, and leaves no SA behind. */
@@ -227,6 +279,7 @@ int main(void)
 		cmocka_unit_test(a_foreign_doi_or_situation_is_named),
 		cmocka_unit_test(an_informational_of_one_s_own_is_not_taken_back),
 		cmocka_unit_test(a_replayed_refusal_is_answered_at_a_bounded_rate),
+		cmocka_unit_test(a_notify_or_delete_of_a_foreign_doi_is_passed_over),
 		cmocka_unit_test(a_quick_mode_that_cannot_be_noted_leaves_no_sa),
 		cmocka_unit_test(abandoned_main_modes_do_not_flood_the_log),
 	};
