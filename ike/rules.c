@@ -172,3 +172,77 @@ int ike_rule_narrow(const struct ike_rule *rule, const struct ike_acquire *acqui
 	*ret = traffic;
 	return 0;
 }
+
+/* ------------------------------------------------- rules with other terms */
+
+/* Would a quick mode for the one do for the other? */
+static bool same_terms(const struct ike_rule *a, const struct ike_rule *b)
+{
+	if (a->rule == b->rule)
+		return true;
+	if (a->mode != b->mode || a->pfs != b->pfs || a->qm_count != b->qm_count ||
+	    a->auth_count != b->auth_count)
+		return false;
+	for (uint8_t i = 0; i < a->qm_count && i < IKE_METHODS_MAX; i++) {
+		if (a->qm[i].protocol != b->qm[i].protocol || a->qm[i].cipher != b->qm[i].cipher ||
+		    a->qm[i].integ != b->qm[i].integ)
+			return false;
+	}
+	for (uint8_t i = 0; i < a->auth_count && i < IKE_AUTH_MAX; i++) {
+		if (a->auth[i].kind != b->auth[i].kind || a->auth[i].secret != b->auth[i].secret)
+			return false;
+	}
+	return true;
+}
+
+static bool meets_port(uint16_t low, uint16_t high, uint16_t port)
+{
+	return !port || (port >= low && port <= high);
+}
+
+/* Is there a packet that both are about? */
+static bool meets(const struct ike_rule *rule, const struct ike_traffic *traffic)
+{
+	return covers_hosts(rule, &traffic->local, &traffic->remote) &&
+	       (!rule->proto || !traffic->proto || rule->proto == traffic->proto) &&
+	       meets_port(rule->local_port_lo, rule->local_port_hi, traffic->local_port) &&
+	       meets_port(rule->remote_port_lo, rule->remote_port_hi, traffic->remote_port);
+}
+
+const struct ike_rule *ike_rules_conflict(const struct ike_rules *rules,
+					  const struct ike_rule *rule,
+					  const struct ike_traffic *traffic)
+{
+	for (const struct ike_rule *higher = rules->rules; higher < rule; higher++) {
+		if (meets(higher, traffic) && !same_terms(higher, rule))
+			return higher;
+	}
+	return NULL;
+}
+
+int ike_rules_narrow(const struct ike_rules *rules, const struct ike_rule *rule,
+		     const struct ike_acquire *acquire, struct ike_traffic *ret)
+{
+	const uint16_t local = acquire->local_port, remote = acquire->remote_port;
+	struct ike_traffic traffic;
+	int err = ike_rule_narrow(rule, acquire, &traffic);
+
+	if (err)
+		return err;
+	/* What the rule fixes stays; of the rest as little as will do is taken from the packet. */
+	for (unsigned step = 0; step < 5; step++) {
+		struct ike_traffic narrow = traffic;
+
+		if (step && !narrow.proto)
+			narrow.proto = acquire->proto;
+		if ((step == 2 || step == 4) && !narrow.remote_port)
+			narrow.remote_port = remote;
+		if ((step == 3 || step == 4) && !narrow.local_port)
+			narrow.local_port = local;
+		if (!ike_rules_conflict(rules, rule, &narrow)) {
+			*ret = narrow;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}

@@ -50,6 +50,20 @@ const struct ike_rule *ike_rules_covering(const struct ike_rules *rules,
  */
 int ike_rule_narrow(const struct ike_rule *rule, const struct ike_acquire *acquire,
 		    struct ike_traffic *ret);
+/*
+ * The rule above this one in precedence that decides about part of the traffic on other terms, or
+ * NULL. An SA for all of it would carry packets that have a claim to that rule's protection
+ * (RFC 4301 4.4.1: an SA belongs to one entry of the policy).
+ */
+const struct ike_rule *ike_rules_conflict(const struct ike_rules *rules,
+					  const struct ike_rule *rule,
+					  const struct ike_traffic *traffic);
+/*
+ * ike_rule_narrow(), and where that meets a conflict, protocol and ports of the packet too, as many
+ * as it takes. -EINVAL when that is not enough.
+ */
+int ike_rules_narrow(const struct ike_rules *rules, const struct ike_rule *rule,
+		     const struct ike_acquire *acquire, struct ike_traffic *ret);
 /* The secret of the first preshared key in the rule; false when it has none. */
 bool ike_rule_psk(const struct ike_rule *rule, uint32_t *ret_secret);
 bool ike_rule_has_psk(const struct ike_rule *rule, uint32_t secret);

@@ -137,6 +137,7 @@ void v1_child_rekey(struct v1_child *child)
 	struct ike_engine *engine = child->engine;
 	const struct ike_rule *rule = ike_rules_covering(&engine->rules, &child->traffic);
 	char traffic[V1_TRAFFIC_TEXT];
+	const char *why;
 	struct v1_qm *qm;
 
 	if (child->gone || child->rekeying)
@@ -144,9 +145,12 @@ void v1_child_rekey(struct v1_child *child)
 	child->rekeying = true;
 	arm(child);
 	v1_traffic_text(&child->traffic, traffic);
-	if (!rule || ike_rule_unfit(rule)) {
+	why = !rule ? "no rule negotiates it any more" : ike_rule_unfit(rule);
+	if (!why && ike_rules_conflict(&engine->rules, rule, &child->traffic))
+		why = "part of it has a rule with other terms now";
+	if (why) {
 		ike_log(engine, IKE_LOG_INFO, "SA %08x for %s is not rekeyed: %s", child->spi_in,
-			traffic, rule ? ike_rule_unfit(rule) : "no rule negotiates it any more");
+			traffic, why);
 		return;
 	}
 	qm = v1_qm_new(engine, true);

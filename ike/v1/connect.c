@@ -187,7 +187,7 @@ int v1_acquire(struct ike_engine *engine, const struct ike_acquire *acquire)
 			ike_rule_unfit(rule));
 		return -EOPNOTSUPP;
 	}
-	err = ike_rule_narrow(rule, acquire, &traffic);
+	err = ike_rules_narrow(&engine->rules, rule, acquire, &traffic);
 	if (err)
 		return err;
 	qm = same_wish(engine, &traffic);

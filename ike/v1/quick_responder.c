@@ -76,7 +76,7 @@ static int take_ids(const struct v1_mm *mm, const struct wire_chain *chain, stru
 static const struct ike_rule *find_rule(const struct v1_mm *mm, const struct ike_traffic *traffic,
 					struct refusal *refusal)
 {
-	const struct ike_rule *rule = ike_rules_covering(&mm->engine->rules, traffic);
+	const struct ike_rule *rule = ike_rules_covering(&mm->engine->rules, traffic), *higher;
 	char text[V1_TRAFFIC_TEXT];
 
 	v1_traffic_text(traffic, text);
@@ -86,6 +86,13 @@ static const struct ike_rule *find_rule(const struct v1_mm *mm, const struct ike
 	}
 	if (ike_rule_unfit(rule)) {
 		refuse(refusal, IKE_N1_NO_PROPOSAL_CHOSEN, "%s: %s", text, ike_rule_unfit(rule));
+		return NULL;
+	}
+	higher = ike_rules_conflict(&mm->engine->rules, rule, traffic);
+	if (higher) {
+		refuse(refusal, IKE_N1_INVALID_ID_INFORMATION,
+		       "%s takes in traffic of rule %s, which has other terms than rule %s", text,
+		       higher->name, rule->name);
 		return NULL;
 	}
 	if (!ike_rule_has_psk(rule, mm->secret)) {

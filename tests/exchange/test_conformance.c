@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Rules of RFC 2407, 2408 and 2409 that a peer which keeps them never shows:
+ * Rules of RFC 2407, 2408, 2409 and 4301 that a peer which keeps them never shows:
  * each test breaks one on the wire, or plays a message where it does not belong.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -243,6 +244,126 @@ static void a_quick_mode_that_cannot_be_noted_leaves_no_sa(void **state)
 	sim_free(sim);
 }
 
+/* ------------------------------------------------------ one SA, one rule of the policy */
+
+/* Below the database rule one for everything else between the two, with a weaker cipher. */
+static void add_weaker_rule(struct sim *sim, enum sim_who who)
+{
+	struct ike_rule *lan = &sim->host[who].rule[1];
+
+	sim->host[who].rule[0].qm[0].cipher = XI_CIPHER_AES256_CBC;
+	*lan = sim->host[who].rule[0];
+	snprintf(lan->name, sizeof(lan->name), "lan");
+	lan->rule = 8;
+	lan->proto = 0;
+	lan->local_port_lo = lan->remote_port_lo = 0;
+	lan->local_port_hi = lan->remote_port_hi = 65535;
+	lan->qm[0].cipher = XI_CIPHER_AES128_CBC;
+	sim->host[who].rule_count = 2;
+	sim_set_rules(sim, who);
+}
+
+static int want(struct sim *sim, uint32_t rule, uint8_t proto, uint16_t local, uint16_t remote)
+{
+	struct ike_acquire acquire = {.rule = rule,
+				      .local = sim->host[ALICE].addr,
+				      .remote = sim->host[BOB].addr,
+				      .proto = proto,
+				      .local_port = local,
+				      .remote_port = remote};
+	int err = ike_engine_acquire(sim->host[ALICE].engine, &acquire);
+
+	sim_run(sim, 100);
+	return err;
+}
+
+/*
+ * RFC 4301 4.4.1: an SA belongs to one entry of the policy. One for all traffic would carry that
+ * of the database, which has a right to more; so it takes its selectors from the packet.
+ */
+static void an_sa_takes_in_no_traffic_of_a_rule_with_other_terms(void **state)
+{
+	struct sim *sim = sim_new();
+	const struct xi_sa_params *sa = sim->host[ALICE].sa;
+
+	add_weaker_rule(sim, ALICE);
+	add_weaker_rule(sim, BOB);
+	assert_int_equal(want(sim, 8, 1, 0, 0), 0); /* ICMP */
+	assert_int_equal(want(sim, 8, 6, 40000, 80), 0);
+	assert_int_equal(want(sim, 7, 6, 40000, 5432), 0);
+	assert_int_equal(sim->host[ALICE].sa_count, 3);
+	assert_int_equal(sa[0].sel.proto, 1);
+	assert_int_equal(sa[0].cipher, XI_CIPHER_AES128_CBC);
+	assert_int_equal(sa[1].sel.proto, 6);
+	assert_int_equal(sa[1].sel.remote_port, 80);
+	assert_int_equal(sa[1].sel.local_port, 0);
+	assert_int_equal(sa[1].cipher, XI_CIPHER_AES128_CBC);
+	assert_int_equal(sa[2].sel.remote_port, 5432);
+	assert_int_equal(sa[2].cipher, XI_CIPHER_AES256_CBC);
+	for (unsigned i = 0; i < 3; i++)
+		assert_true(sim_pairs_match(&sa[i], &sim->host[BOB].sa[i]));
+	/* A wish that names no packet could only be fulfilled by an SA for both rules. */
+	assert_int_equal(want(sim, 8, 0, 0, 0), -EINVAL);
+	sim_free(sim);
+}
+
+/* With the same terms in both rules one SA may serve both. */
+static void rules_with_the_same_terms_share_an_sa(void **state)
+{
+	struct sim *sim = sim_new();
+
+	add_weaker_rule(sim, ALICE);
+	add_weaker_rule(sim, BOB);
+	for (int who = 0; who < SIM_HOSTS; who++) {
+		sim->host[who].rule[0].qm[0].cipher = XI_CIPHER_AES128_CBC;
+		sim_set_rules(sim, (enum sim_who)who);
+	}
+	assert_int_equal(want(sim, 8, 1, 0, 0), 0);
+	assert_int_equal(sim->host[ALICE].sa_count, 1);
+	assert_int_equal(sim->host[ALICE].sa[0].sel.proto, 0);
+	sim_free(sim);
+}
+
+/* Alice knows the general rule only and asks for everything: bob says which rule is in the way. */
+static void a_peer_that_asks_for_too_much_is_refused_in_words(void **state)
+{
+	struct sim *sim = sim_new();
+
+	add_weaker_rule(sim, ALICE);
+	add_weaker_rule(sim, BOB);
+	sim->host[ALICE].rule[0] = sim->host[ALICE].rule[1];
+	sim->host[ALICE].rule_count = 1;
+	sim_set_rules(sim, ALICE);
+	assert_int_equal(want(sim, 8, 1, 0, 0), 0);
+	assert_int_equal(sim->host[BOB].sa_count, 0);
+	assert_true(sim_logged(sim, BOB, "takes in traffic of rule database"));
+	assert_int_equal(sim->host[ALICE].done_count, 1);
+	assert_non_null(strstr(sim->host[ALICE].done[0].reason, "INVALID-ID-INFORMATION"));
+	sim_free(sim);
+}
+
+/* A new policy gives part of a living SA other terms: it ends with its lifetime. */
+static void an_sa_that_became_too_wide_is_not_rekeyed(void **state)
+{
+	struct sim *sim = sim_new();
+
+	add_weaker_rule(sim, ALICE);
+	add_weaker_rule(sim, BOB);
+	for (int who = 0; who < SIM_HOSTS; who++) {
+		sim->host[who].rule[0].qm[0].cipher = XI_CIPHER_AES128_CBC;
+		sim_set_rules(sim, (enum sim_who)who);
+	}
+	assert_int_equal(want(sim, 8, 1, 0, 0), 0);
+	assert_int_equal(sim->host[ALICE].sa_count, 1);
+	sim->host[ALICE].rule[0].qm[0].cipher = XI_CIPHER_AES256_CBC;
+	sim_set_rules(sim, ALICE);
+	ike_engine_rekey(sim->host[ALICE].engine, sim->host[ALICE].sa[0].in.spi);
+	sim_run(sim, 100);
+	assert_int_equal(sim->host[ALICE].installs, 1);
+	assert_true(sim_logged(sim, ALICE, "part of it has a rule with other terms now"));
+	sim_free(sim);
+}
+
 /* ---------------------------------------------------------------------- logs */
 
 /* Forged senders open main modes and leave them: that must not fill the log when they end. */
@@ -281,6 +402,10 @@ int main(void)
 		cmocka_unit_test(a_replayed_refusal_is_answered_at_a_bounded_rate),
 		cmocka_unit_test(a_notify_or_delete_of_a_foreign_doi_is_passed_over),
 		cmocka_unit_test(a_quick_mode_that_cannot_be_noted_leaves_no_sa),
+		cmocka_unit_test(an_sa_takes_in_no_traffic_of_a_rule_with_other_terms),
+		cmocka_unit_test(rules_with_the_same_terms_share_an_sa),
+		cmocka_unit_test(a_peer_that_asks_for_too_much_is_refused_in_words),
+		cmocka_unit_test(an_sa_that_became_too_wide_is_not_rekeyed),
 		cmocka_unit_test(abandoned_main_modes_do_not_flood_the_log),
 	};
 
