@@ -76,7 +76,7 @@ read -r -d '' parser <<'AWK'
 	said = ""
 	next
 }
-{ said = $0; sub(/^(# *)?([Ss]kip(ped)?: *)?/, "", said) }
+{ said = $0; sub(/^[# \t]*([Ss]kip(ped)?: *)?/, "", said) }
 /^Bail out!/ { failed++; print "fail", $0 }
 END {
 	if (rc == 124 || rc == 137) {
