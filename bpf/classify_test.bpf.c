@@ -60,13 +60,11 @@ __u64 found; /* of the yardstick */
 static int classify_step(__u32 i, void *unused)
 {
 	struct xi_answer *answer = bpf_map_lookup_elem(&xi_answers, &i);
-	struct xi_pkt *trace = bpf_map_lookup_elem(&xi_trace, &i);
-	struct xi_pkt pkt;
+	struct xi_pkt *pkt = bpf_map_lookup_elem(&xi_trace, &i);
 
-	if (!answer || !trace)
+	if (!answer || !pkt)
 		return 1;
-	pkt = *trace;
-	answer->err = xi_classify(&pkt, list, &answer->verdict);
+	answer->err = xi_classify(pkt, list, &answer->verdict);
 	return 0;
 }
 

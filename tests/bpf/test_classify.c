@@ -172,6 +172,7 @@ static void draw_range(uint16_t *lo, uint16_t *hi)
 struct taste {
 	unsigned me, iface, exempt, v6, out, icmp; /* percent */
 	bool one_cell;				   /* everything behind one pair of addresses */
+	bool twins; /* full-length local addresses beside `me`: equal in precedence */
 };
 
 static struct filter draw_filter(uint32_t id, const struct taste *taste)
@@ -198,10 +199,22 @@ static struct filter draw_filter(uint32_t id, const struct taste *taste)
 		f.local_is_me = true;
 		f.local = (struct xi_prefix){.addr.family = f.family};
 	}
+	if (taste->twins) {
+		f.remote.len = 0;
+		f.remote.addr = (struct xi_addr){.family = f.family};
+		f.local.len = xi_family_bits(f.family);
+		f.local.addr = (struct xi_addr){.family = f.family, .b = {10, 0, 0, draw(3)}};
+		if (f.local_is_me)
+			f.local = (struct xi_prefix){.addr.family = f.family};
+	}
 	f.proto_given = taste->one_cell || chance(70);
 	f.proto = !f.proto_given ? 0 : taste->one_cell ? 6 : PICK(protos);
 	draw_range(&f.remote_port_lo, &f.remote_port_hi);
 	draw_range(&f.local_port_lo, &f.local_port_hi);
+	if (taste->twins && chance(70)) {
+		f.remote_port_lo = f.local_port_lo = 0;
+		f.remote_port_hi = f.local_port_hi = 65535;
+	}
 	if (f.proto_given && (f.proto == 1 || f.proto == 58) && chance(taste->icmp)) {
 		f.icmp_type = chance(50) ? 8 : (int)draw(256);
 		f.icmp_code = chance(50) ? (int)draw(3) : -1;
@@ -279,7 +292,7 @@ static void report(const char *what)
 
 static void random_policies_without_rows(void **unused)
 {
-	const struct taste taste = {20, 10, 10, 40, 40, 70, false};
+	const struct taste taste = {20, 10, 10, 40, 40, 70, false, false};
 
 	for (uint64_t seed = 1; seed <= rounds(1500, 20000); seed++)
 		random_policy(seed, 1 + seed % 90, &taste, COMPILE_ROWS_NEVER);
@@ -288,7 +301,7 @@ static void random_policies_without_rows(void **unused)
 
 static void random_policies_with_rows(void **unused)
 {
-	const struct taste taste = {20, 5, 10, 40, 40, 70, false};
+	const struct taste taste = {20, 5, 10, 40, 40, 70, false, false};
 
 	for (uint64_t seed = 1; seed <= rounds(150, 2000); seed++)
 		random_policy(seed, 1 + seed % 300, &taste, COMPILE_ROWS_ALWAYS);
@@ -298,7 +311,7 @@ static void random_policies_with_rows(void **unused)
 /* More than 512 shapes: a lookup reads several lines of each row. */
 static void random_policies_of_many_shapes(void **unused)
 {
-	const struct taste taste = {20, 0, 20, 100, 0, 70, false};
+	const struct taste taste = {20, 0, 20, 100, 0, 70, false, false};
 
 	for (uint64_t seed = 1; seed <= rounds(20, 200); seed++)
 		random_policy(seed, 3000, &taste, COMPILE_ROWS_AUTO);
@@ -308,11 +321,70 @@ static void random_policies_of_many_shapes(void **unused)
 /* Up to hundreds of overlapping ranges on both ports of one pair of prefixes. */
 static void random_port_ranges_in_one_cell(void **unused)
 {
-	const struct taste taste = {0, 0, 0, 30, 30, 0, true};
+	const struct taste taste = {0, 0, 0, 30, 30, 0, true, false};
 
 	for (uint64_t seed = 1; seed <= rounds(500, 5000); seed++)
 		random_policy(seed, 1 + seed * 7 % 600, &taste, COMPILE_ROWS_NEVER);
 	report("one cell");
+}
+
+/* Two shapes of equal precedence: a match in the first must not hide the second. */
+static void random_policies_of_me_beside_addresses(void **unused)
+{
+	const struct taste taste = {50, 0, 0, 30, 30, 0, false, true};
+
+	for (uint64_t seed = 1; seed <= rounds(500, 5000); seed++)
+		random_policy(seed, 1 + seed % 30, &taste, COMPILE_ROWS_NEVER);
+	report("me beside addresses");
+}
+
+/* So many cells that some buckets spill into the next. */
+static void every_one_of_131072_filters_is_found(void **unused)
+{
+	struct filter *filters = calloc(BOX_TRACE_MAX, sizeof(*filters));
+	struct xi_pkt *pkts = calloc(BOX_TRACE_MAX, sizeof(*pkts));
+	struct compile_opts opts = {0};
+	const struct box_answer *answers;
+	const struct xi_bucket *buckets;
+	struct image *image;
+	size_t spilled = 0;
+
+	assert_non_null(filters);
+	assert_non_null(pkts);
+	for (uint32_t i = 0; i < BOX_TRACE_MAX; i++) {
+		filters[i] =
+			(struct filter){.id = i + 1,
+					.rule_name = "host",
+					.dir = XI_DIR_IN,
+					.band = XI_BAND_RULES,
+					.action = XI_ACT_BLOCK,
+					.family = 4,
+					.remote.addr = {.family = 4, .b = {10, i >> 16, i >> 8, i}},
+					.remote.len = 32,
+					.local.addr.family = 4,
+					.remote_port_hi = 65535,
+					.local_port_hi = 65535,
+					.icmp_type = -1,
+					.icmp_code = -1,
+					.iface_class = -1};
+		pkts[i] = (struct xi_pkt){.family = 4, .remote = {10, i >> 16, i >> 8, i}};
+	}
+	assert_int_equal(compile_filters(filters, BOX_TRACE_MAX, NULL, &opts, &image, NULL), 0);
+	buckets = image->tables[XI_TABLE_BUCKET].data;
+	for (size_t i = 0; i < image->tables[XI_TABLE_BUCKET].count; i++)
+		spilled += buckets[i].more;
+	assert_true(spilled > 0);
+	assert_int_equal(box_load(box, image, 0), 0);
+	assert_int_equal(box_run(box, pkts, BOX_TRACE_MAX, 0, &answers, NULL), 0);
+	for (uint32_t i = 0; i < BOX_TRACE_MAX; i++) {
+		assert_int_equal(answers[i].err, 0);
+		assert_int_equal(answers[i].verdict.action, XI_ACT_BLOCK);
+		assert_int_equal(image->filters[answers[i].verdict.filter_idx].id, i + 1);
+	}
+	print_message("           %zu buckets spill into the next\n", spilled);
+	image_free(image);
+	free(filters);
+	free(pkts);
 }
 
 static void empty_list_matches_nothing(void **unused)
@@ -486,6 +558,8 @@ int main(void)
 		cmocka_unit_test(random_policies_with_rows),
 		cmocka_unit_test(random_policies_of_many_shapes),
 		cmocka_unit_test(random_port_ranges_in_one_cell),
+		cmocka_unit_test(random_policies_of_me_beside_addresses),
+		cmocka_unit_test(every_one_of_131072_filters_is_found),
 		cmocka_unit_test(classbench_sets_of_1000),
 		cmocka_unit_test(classbench_sets_of_10000),
 		cmocka_unit_test(classbench_sets_of_100000),

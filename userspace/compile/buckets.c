@@ -11,8 +11,9 @@
 
 #include "compile/build.h"
 
-#define CELLS_PER_BUCKET 2 /* on average: a full bucket is then rare */
-#define TRIES_PER_SIZE	 4
+#define CELLS_PER_BUCKET     2 /* on average: a full bucket is then rare */
+#define TRIES_PER_SIZE	     4
+#define BUCKETS_PER_CELL_MAX 16 /* a hash that needs more is broken */
 
 static uint64_t cell_hash(const struct build *build, uint64_t seed, uint32_t index)
 {
@@ -61,13 +62,13 @@ static bool place_all(struct build *build, uint64_t seed, uint32_t mask)
 int build_buckets(struct build *build)
 {
 	struct tab *buckets = &build->tab[XI_TABLE_BUCKET];
-	size_t cells = build->tab[XI_TABLE_CELL].count, want = 1;
+	size_t cells = build->tab[XI_TABLE_CELL].count, want = 1, limit;
 	uint64_t seed = build->seed;
 	int64_t first;
 
 	while (want * CELLS_PER_BUCKET < cells)
 		want *= 2;
-	for (;; want *= 2) {
+	for (limit = BUCKETS_PER_CELL_MAX * (cells + 1); want < limit; want *= 2) {
 		first = tab_add(buckets, want - buckets->count);
 		if (first < 0)
 			return first;
@@ -77,6 +78,7 @@ int build_buckets(struct build *build)
 			seed = xi_hash_end(seed + 1);
 		}
 	}
+	return -E2BIG;
 placed:
 	for (size_t i = 0; i < XI_SPACES; i++) {
 		struct xi_space *space = build_at(build, SPACE, struct xi_space, i);
