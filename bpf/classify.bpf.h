@@ -28,16 +28,19 @@
 #define XI_ICMP	  1
 #define XI_ICMPV6 58
 
-/* The state of one lookup, on the stack of xi_classify(). */
+#define XI_NO_ROW 0xffffffffu
+
+/*
+ * The state of one lookup, on the stack of xi_classify(). Linux 6.1 counts the
+ * frames of all callers together, 512 bytes: keep it small.
+ */
 struct xi_walk {
 	__u64 remote[2], local[2]; /* as they lie in memory */
 	__u64 word[8];		   /* shapes of this chunk still to be tried */
-	__u64 nonzero;		   /* which of the words are not zero */
 	__u64 seed;
-	__u32 line[XI_PROBE_FIELDS]; /* this packet's rows: index in xi_row */
-	__u32 probes;		     /* bit per probe that has a row */
+	__u32 nonzero;		     /* which of the words are not zero */
+	__u32 line[XI_PROBE_FIELDS]; /* this packet's rows: index in xi_row, or XI_NO_ROW */
 	__u32 slot;		     /* which of the two filter lists */
-	__u32 space;
 	__u32 first_shape;
 	__u32 base;  /* of this chunk, relative to first_shape */
 	__u32 limit; /* relative too: from here on nothing can win */
@@ -98,6 +101,7 @@ static __always_inline void xi_probe_row(struct xi_walk *w, void *slots,
 	__u64 mask;
 	__u32 at, value;
 
+	w->line[field] = XI_NO_ROW;
 	if (probe->kind == XI_PROBE_OFF)
 		return;
 	at = direct;
@@ -112,11 +116,10 @@ static __always_inline void xi_probe_row(struct xi_walk *w, void *slots,
 		return;
 	}
 	w->line[field] = probe->row + slot->row[at & 3] * chunks;
-	w->probes |= 1u << field;
 }
 
 /* Finds the packet's row for each field that the space keeps rows for. */
-__noinline int xi_find_rows(struct xi_walk *w)
+__noinline int xi_find_rows(struct xi_walk *w, __u32 index)
 {
 	const struct xi_space *space;
 	__u32 n, list;
@@ -127,7 +130,7 @@ __noinline int xi_find_rows(struct xi_walk *w)
 		return -EINVAL;
 	list = w->slot;
 	slots = bpf_map_lookup_elem(&xi_slot_of, &list);
-	space = xi_table_at(space, w->slot, w->space);
+	space = xi_table_at(space, list, index);
 	if (!space || !slots)
 		return -ENOENT;
 	n = space->chunks;
@@ -153,7 +156,7 @@ __noinline int xi_and_rows(struct xi_walk *w, __u32 chunk)
 {
 	const struct xi_row *row;
 	__u32 i, k, line, list;
-	__u64 nonzero = 0;
+	__u32 nonzero = 0;
 	void *rows;
 
 	if (!w)
@@ -168,7 +171,7 @@ __noinline int xi_and_rows(struct xi_walk *w, __u32 chunk)
 		w->word[k] = left >= 64 ? ~0ull : left <= 0 ? 0 : (1ull << (left & 63)) - 1;
 	}
 	for (i = 0; i < XI_PROBE_FIELDS; i++) {
-		if (!(w->probes & 1u << i))
+		if (w->line[i] == XI_NO_ROW)
 			continue;
 		line = w->line[i] + chunk;
 		row = bpf_map_lookup_elem(rows, &line);
@@ -178,7 +181,7 @@ __noinline int xi_and_rows(struct xi_walk *w, __u32 chunk)
 			w->word[k] &= row->shapes[k];
 	}
 	for (k = 0; k < 8; k++)
-		nonzero |= (__u64)(w->word[k] != 0) << k;
+		nonzero |= (__u32)(w->word[k] != 0) << k;
 	w->nonzero = nonzero;
 	return 0;
 }
@@ -413,9 +416,10 @@ static int xi_walk_step(__u32 i, struct xi_loop *loop)
 /* ----------------------------------------------------------------- the lookup */
 
 static __always_inline void xi_walk_init(struct xi_walk *w, const struct xi_pkt *pkt,
-					 const struct xi_space *space, __u32 list, __u32 index)
+					 const struct xi_space *space, __u32 list)
 {
 	__builtin_memset(w, 0, sizeof(*w));
+	__builtin_memset(w->line, 0xff, sizeof(w->line)); /* XI_NO_ROW */
 	__builtin_memcpy(w->remote, pkt->remote, 16);
 	__builtin_memcpy(w->local, pkt->local, 16);
 	w->proto = pkt->proto;
@@ -430,7 +434,6 @@ static __always_inline void xi_walk_init(struct xi_walk *w, const struct xi_pkt 
 		}
 	}
 	w->slot = list;
-	w->space = index;
 	w->seed = space->seed;
 	w->first_shape = space->first_shape;
 	w->limit = space->shapes;
@@ -458,9 +461,9 @@ __noinline int xi_classify(const struct xi_pkt *pkt, __u32 slot, struct xi_verdi
 	space = xi_table_at(space, slot, index);
 	if (!space)
 		return -ENOENT;
-	xi_walk_init(w, pkt, space, slot, index);
+	xi_walk_init(w, pkt, space, slot);
 	if (space->pruned) {
-		err = xi_find_rows(w);
+		err = xi_find_rows(w, index);
 		if (err)
 			return err;
 	}
