@@ -98,6 +98,9 @@ static void read_lines(struct reader *reader, const char *text, size_t len)
 	const char *end = text + len, *eol;
 	struct complaint why;
 
+	/* A byte order mark, as in the policy itself: lists are edited on any system. */
+	if (len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3))
+		text += 3;
 	for (; text < end; text = eol + 1) {
 		eol = memchr(text, '\n', (size_t)(end - text));
 		if (!eol)

@@ -82,6 +82,23 @@ static void a_hundred_thousand_lines_load_in_order(void **state)
 	policy_free(policy);
 }
 
+static void lists_written_on_other_systems_load(void **state)
+{
+	static const char list[] =
+		"\xef\xbb\xbf"
+		"192.0.2.0/24\r\n; a comment\r\n\r\n\t2001:db8::/32 # and another\r\n";
+	struct policy *policy;
+	char *said;
+
+	write_bytes(list, sizeof(list) - 1);
+	policy = load_with(path, &said);
+	assert_string_equal(said, "");
+	assert_non_null(policy);
+	assert_int_equal(policy->filter_lists[0].filters[0].src.count, 2);
+	free(said);
+	policy_free(policy);
+}
+
 /* Lines that hold something besides a comment, counted without our reader. */
 static size_t count_lines(const char *text)
 {
@@ -183,6 +200,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_hundred_thousand_lines_load_in_order),
+		cmocka_unit_test(lists_written_on_other_systems_load),
 		cmocka_unit_test(published_lists_load_whole),
 		cmocka_unit_test(errors_name_the_line_of_the_file),
 		cmocka_unit_test(an_empty_file_matches_nothing),
