@@ -44,11 +44,17 @@ conn peer
 	type=transport
 	auto=add
 X
+	# pluto starts this helper with an empty environment: it has to be told again
+	# where its libraries are.
+	printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s "$@"\n' \
+		"$swan_root/usr/lib/$(uname -m)-linux-gnu" "$swan_root/usr/libexec/ipsec/addconn" >"$work/addconn"
+	chmod 755 "$work/addconn"
 	printf '%s %s : PSK "%s"\n' $theirs $ours "$psk" >"$work/ipsec.secrets"
 	SWAN_ROOT=$swan_root W=$work LD_LIBRARY_PATH=$swan_root/usr/lib/$(uname -m)-linux-gnu \
 	nsenter --net="/run/netns/${prefix}b" unshare -m bash -c '
 		mount --make-rprivate / && mount -t tmpfs none /run && mkdir /run/pluto &&
 		mount --bind "$SWAN_ROOT/usr/libexec" /usr/libexec &&
+		mount --bind "$W/addconn" /usr/libexec/ipsec/addconn &&
 		exec /usr/libexec/ipsec/pluto --nofork --no-dnssec --config "$W/ipsec.conf" \
 			--rundir "$W/run" --secretsfile "$W/ipsec.secrets" --nssdir "$W/nss" \
 			--logfile "$W/pluto.log"' >"$work/pluto.out" 2>&1 &
