@@ -63,7 +63,7 @@ static int unknown_command(const char *name)
 int main(int argc, char **argv)
 {
 	const struct cli_command *command;
-	static char *help[] = {"help", NULL};
+	static char *help[] = {"help", NULL, NULL};
 	static char *status[] = {"show", NULL};
 	int rc;
 
@@ -77,6 +77,11 @@ int main(int argc, char **argv)
 	}
 	if (argc && (!strcmp(argv[0], "--help") || !strcmp(argv[0], "-h")))
 		argv = help, argc = 1;
+	/* As people ask everywhere: xipsec show --help. */
+	if (argc == 2 && !strcmp(argv[1], "--help") && cli_find(argv[0])) {
+		help[1] = argv[0];
+		argv = help, argc = 2;
+	}
 	if (!argc)
 		argv = status, argc = 1;
 	command = cli_find(argv[0]);
