@@ -18,7 +18,11 @@ static __noinline struct xi_sa_in *xi_sa_in_find(const struct xi_run *run)
 	return bpf_map_lookup_elem(&xi_sa_in, &key);
 }
 
-/* The most exact SA for this packet; only the forms that exist are tried. */
+/*
+ * The most exact SA for this packet; only the forms that exist are tried. Round i
+ * is the form of bit i of XI_FORM_*: 0 both ports, 1 the local one, 2 the remote
+ * one, 3 the protocol alone, 4 neither.
+ */
 static __noinline struct xi_sa_out *xi_sa_out_find(const struct xi_run *run)
 {
 	struct xi_sa_out_key key = {};

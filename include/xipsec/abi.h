@@ -20,7 +20,7 @@
 enum xi_action { XI_ACT_NONE, XI_ACT_PERMIT, XI_ACT_BLOCK, XI_ACT_NEGOTIATE };
 enum xi_dir { XI_DIR_IN, XI_DIR_OUT, XI_DIR_MAX };
 
-/* Precedence bands, lowest first (design: "Precedence of filters"). */
+/* Precedence bands, lowest first (docs/classifier.md, "Order of precedence"). */
 enum xi_band {
 	XI_BAND_DEFAULT_RESPONSE,
 	XI_BAND_RULES,
@@ -107,7 +107,7 @@ XI_ASSERT_SIZE(struct xi_run, 104);
 /* What is true of the filter list in one slot; written while the slot is spare. */
 struct xi_list {
 	__u32 filters; /* its length; rows of xi_counts are this long */
-	__u32 flags;   /* XI_SLOT_* */
+	__u32 flags;   /* XI_LIST_* */
 };
 #define XI_LIST_LOADED	  0x1 /* there is one */
 #define XI_LIST_NEGOTIATE 0x2 /* it has a negotiate filter */
@@ -230,6 +230,7 @@ struct xi_sa_out_key {
 };
 XI_ASSERT_SIZE(struct xi_sa_out_key, 40);
 
+/* In the order in which xi_sa_out_find() tries them. */
 #define XI_FORM_PROTO_PORTS  0x01 /* protocol and both ports */
 #define XI_FORM_PROTO_LOCAL  0x02 /* protocol and local port */
 #define XI_FORM_PROTO_REMOTE 0x04 /* protocol and remote port */

@@ -198,7 +198,7 @@ struct xi_step {
 
 /* ---------------------------------------------------------------- hash */
 
-/* Keyed; both sides of the contract must agree, so it stands here. */
+/* Keyed. The compiler and the BPF programs must agree on it, so it stands here. */
 static inline __u64 xi_hash_step(__u64 h, __u64 word)
 {
 	h = (h ^ word) * 0x9e3779b97f4a7c15ull;

@@ -7,8 +7,8 @@
  * acquires and ticks, and calls the functions of struct ike_ops. Two engines in
  * one process can therefore talk to each other under a test's clock.
  *
- * One engine is used by one thread. No function may be called from inside an
- * ops callback except ike_engine_random users' own state.
+ * One engine is used by one thread. No function of this header may be called
+ * from inside an ops callback.
  */
 #ifndef XIPSEC_IKE_H
 #define XIPSEC_IKE_H

@@ -6,7 +6,7 @@
  * 4500, any address, both directions: our own daemon's ports. Not the remote
  * port: a stranger who sends from port 500 must not get past a block filter.
  *
- * Compatibility exemptions (ipsecexempt of Windows, windows-ipsec section 3):
+ * Compatibility exemptions (Windows calls the number ipsecexempt):
  *   0: Kerberos, RSVP, multicast, broadcast   1: multicast, broadcast
  *   2: Kerberos, RSVP                         3: none
  * Kerberos is TCP or UDP port 88 on either side, which is why 0 and 2 are

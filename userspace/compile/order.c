@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The order of precedence between filters, and nothing else. The list is the
- * one of the design; Windows does not publish its weights, so the order of
- * windows-ipsec's documented examples is what is kept: addresses before
- * protocol before ports, specific before general, block before negotiate before
- * permit. docs/classifier.md has it in words.
+ * The order of precedence between filters, and nothing else. docs/classifier.md
+ * has the list in words. Windows does not publish its weights, so what is kept is
+ * the order that its documented examples show: addresses before protocol before
+ * ports, specific before general, block before negotiate before permit.
  */
 #include <string.h>
 

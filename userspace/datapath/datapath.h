@@ -73,7 +73,7 @@ int datapath_sa_out_del(struct datapath *dp, const struct xi_sa_params *sa);
 /* Removes every SA entry: they are of a daemon that died, nothing carries them any more. */
 int datapath_sa_flush(struct datapath *dp);
 
-/* Events. The fd becomes readable; poll calls fn for each, never blocks. */
+/* Events: when the fd is readable, datapath_events() calls fn for each; it never blocks. */
 int datapath_event_fd(const struct datapath *dp);
 int datapath_events(struct datapath *dp, void (*fn)(void *arg, const struct xi_event *event),
 		    void *arg);

@@ -2,7 +2,7 @@
 /*
  * The policy as its author wrote it: names resolved, units converted, files
  * read, but nothing expanded. `me` is still `me`, mirrored is still a flag.
- * Everything that can be printed back is kept; docs/ and the contract describe
+ * Everything that can be printed back is kept; docs/xipsec-policy.5 describes
  * the text. Owned as one tree: policy_free() frees all.
  */
 #ifndef POLICY_POLICY_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Structs to JSON; see view.h. Key names are the contract's. */
+/* Structs to JSON; see view.h. docs/control.md promises the keys. */
 #include <ctype.h>
 #include <netdb.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 /*
  * What the monitor shows: structs of the daemon become JSON here, and text is
  * printed from that same JSON, so that the two cannot say different things. The
- * keys are a promise to scripts (man xipsec).
+ * keys are a promise to scripts (docs/control.md).
  *
  * The functions that return json_t return a new reference, or NULL without memory.
  * Times go out as seconds since 1970; structs have monotonic milliseconds.

@@ -81,7 +81,7 @@ static struct policy *parse(const char *text, size_t len, char **ret_said)
 	return policy;
 }
 
-/* What the contract shows, every key of it. */
+/* What the policy text can say, on one page. */
 static const char full[] =
 	"policy: branch-server\n"
 	"settings:\n"
