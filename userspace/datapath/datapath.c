@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * An instance of the datapath from open to teardown. See object.c for adoption,
- * pins.c for the folder in bpffs, swap.c for filter lists, attach.c for devices.
+ * An instance of the datapath from open to teardown. The pinned set of maps and
+ * programs is adopted whole when this binary's BPF object made it, else a fresh
+ * set is loaded and takes over the pins. In the second case the old programs stay
+ * attached, and so in force, until datapath_attach() replaces them interface by
+ * interface.
+ *
+ * See object.c for loading, pins.c for the folder in bpffs, swap.c for filter
+ * lists, attach.c for devices.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +17,7 @@
 #include <unistd.h>
 
 #include "datapath/internal.h"
+#include "util/instance.h"
 
 static struct datapath *datapath_new(const char *instance)
 {
@@ -69,20 +76,6 @@ static int adopt(struct datapath *dp, struct diag *diag)
 	if (dp->btf_fd < 0)
 		return -ENOENT;
 	return dp_ctl_map(dp, diag);
-}
-
-static void forget_fds(struct datapath *dp)
-{
-	for (unsigned i = 0; i < DP_MAP_MAX; i++) {
-		if (dp->map[i] >= 0)
-			close(dp->map[i]);
-		dp->map[i] = -1;
-	}
-	for (unsigned i = 0; i < DP_PROG_MAX; i++) {
-		if (dp->prog[i] >= 0)
-			close(dp->prog[i]);
-		dp->prog[i] = -1;
-	}
 }
 
 /* The interfaces of the set that goes stay known, so that they can be taken over. */
@@ -155,10 +148,8 @@ int datapath_open(const struct datapath_opts *opts, struct datapath **ret, struc
 	struct datapath *dp;
 	int err;
 
-	if (!dp_instance_valid(opts->instance)) {
-		diag_add(diag, DIAG_ERROR, NULL, NULL,
-			 "an instance name has 1 to %d letters, digits, '-' or '_'",
-			 XI_INSTANCE_LEN - 1);
+	if (!instance_name_ok(opts->instance)) {
+		diag_add(diag, DIAG_ERROR, NULL, NULL, "an instance name has " INSTANCE_NAME_RULE);
 		return -EINVAL;
 	}
 	dp = datapath_new(opts->instance);
@@ -175,7 +166,7 @@ int datapath_open(const struct datapath_opts *opts, struct datapath **ret, struc
 		goto out;
 	err = adopt(dp, diag);
 	if (err == -ENOENT) {
-		forget_fds(dp);
+		dp_close_fds(dp);
 		err = dp_object_load(dp, diag);
 		if (!err) {
 			inherit_interfaces(dp);
@@ -235,7 +226,7 @@ int datapath_teardown(const char *instance, struct diag *diag)
 	char path[128];
 	int dir_fd = -1, err, res;
 
-	if (!dp_instance_valid(instance))
+	if (!instance_name_ok(instance))
 		return -EINVAL;
 	err = dp_bpffs_ready(diag);
 	if (err)

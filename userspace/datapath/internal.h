@@ -79,12 +79,10 @@ const char *dp_table_name(unsigned table); /* XI_TABLE_MAX: the counters */
  */
 void dp_log_begin(void);
 void dp_log_end(int err, struct diag *diag);
-const char *dp_log_text(void); /* so far */
 
 /* pins.c */
 #define DP_BPFFS "/sys/fs/bpf"
 int dp_bpffs_ready(struct diag *diag);
-bool dp_instance_valid(const char *instance);
 int dp_dir_open(const char *instance, bool create, int *ret_fd, struct diag *diag);
 void dp_pin_path(char *buf, size_t size, const char *instance, const char *name);
 int dp_pin(const char *instance, const char *name, int fd); /* replaces what is there */
@@ -94,6 +92,7 @@ int dp_unpin_all(const char *instance);
 int dp_object_open(struct datapath *dp, struct diag *diag);
 int dp_object_load(struct datapath *dp, struct diag *diag);
 void dp_object_free(struct datapath *dp);
+void dp_close_fds(struct datapath *dp); /* of maps and programs */
 int dp_ctl_map(struct datapath *dp, struct diag *diag);
 
 /* swap.c: works on a loaded set, pinned or not. */

@@ -72,8 +72,3 @@ void dp_log_end(int err, struct diag *diag)
 	used = 0;
 	warnings[0] = '\0';
 }
-
-const char *dp_log_text(void)
-{
-	return warnings;
-}

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Opening the datapath: the pinned set of an instance is adopted whole when this
- * binary's BPF object made it, else a fresh set is loaded and takes over the
- * pins. In the second case the old programs stay attached, and so in force,
- * until datapath_attach() replaces them interface by interface.
+ * The BPF object that is built in: reading what its maps look like, loading it,
+ * and letting go of a set of maps and programs, loaded or adopted alike.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -128,13 +126,8 @@ int dp_object_load(struct datapath *dp, struct diag *diag)
 	return 0;
 }
 
-void dp_object_free(struct datapath *dp)
+void dp_close_fds(struct datapath *dp)
 {
-	ring_buffer__free(dp->ring);
-	dp->ring = NULL;
-	if (dp->ctl)
-		munmap(dp->ctl, sysconf(_SC_PAGESIZE));
-	dp->ctl = NULL;
 	for (unsigned i = 0; i < DP_MAP_MAX; i++) {
 		if (dp->map[i] >= 0)
 			close(dp->map[i]);
@@ -145,6 +138,16 @@ void dp_object_free(struct datapath *dp)
 			close(dp->prog[i]);
 		dp->prog[i] = -1;
 	}
+}
+
+void dp_object_free(struct datapath *dp)
+{
+	ring_buffer__free(dp->ring);
+	dp->ring = NULL;
+	if (dp->ctl)
+		munmap(dp->ctl, sysconf(_SC_PAGESIZE));
+	dp->ctl = NULL;
+	dp_close_fds(dp);
 	if (dp->btf_fd >= 0)
 		close(dp->btf_fd);
 	dp->btf_fd = -1;

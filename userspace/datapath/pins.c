@@ -18,6 +18,9 @@
 #include <linux/magic.h>
 
 #include "datapath/internal.h"
+#include "util/instance.h"
+
+_Static_assert(INSTANCE_NAME_MAX < XI_INSTANCE_LEN, "a name must fit struct xi_ctl");
 
 #define PIN_ROOT DP_BPFFS "/xipsec"
 
@@ -42,16 +45,6 @@ int dp_bpffs_ready(struct diag *diag)
 		return err;
 	}
 	return 0;
-}
-
-/* A file name that bpffs accepts (it refuses dots). */
-bool dp_instance_valid(const char *instance)
-{
-	size_t len = instance ? strlen(instance) : 0;
-
-	return len && len < XI_INSTANCE_LEN &&
-	       strspn(instance,
-		      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == len;
 }
 
 void dp_pin_path(char *buf, size_t size, const char *instance, const char *name)

@@ -8,7 +8,7 @@
 
 bool instance_name_ok(const char *name)
 {
-	size_t len = strlen(name);
+	size_t len = name ? strlen(name) : 0;
 
 	if (!len || len > INSTANCE_NAME_MAX || name[0] == '-')
 		return false;

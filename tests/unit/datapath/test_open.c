@@ -11,22 +11,6 @@
 #include "datapath/internal.h"
 #include "datapath/probe.h"
 
-/* The name becomes a file name in bpffs, which knows no dots. */
-static void instance_names(void **state)
-{
-	static const char *const good[] = {"main", "a", "dmn-1_X",
-					   "0123456789012345678901234567890"};
-	static const char *const bad[] = {"",	 ".",	     "..",
-					  "a.b", "a/b",	     "../main",
-					  "a b", "\xc3\xa4", "01234567890123456789012345678901"};
-
-	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
-		assert_true(dp_instance_valid(good[i]));
-	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
-		assert_false(dp_instance_valid(bad[i]));
-	assert_false(dp_instance_valid(NULL));
-}
-
 static void a_bad_name_is_told(void **state)
 {
 	struct datapath_opts opts = {.instance = "../main"};
@@ -80,7 +64,6 @@ static void usable_means_everything_needed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(instance_names),
 		cmocka_unit_test(a_bad_name_is_told),
 		cmocka_unit_test(a_pin_lies_in_its_instance),
 		cmocka_unit_test(names_fit_the_kernel),
