@@ -220,6 +220,15 @@ static void log_end(struct v1_qm *qm, const char *reason)
 			state, reason);
 }
 
+void v1_qm_give_spi_back(struct v1_qm *qm)
+{
+	struct ike_engine *engine = qm->engine;
+
+	if (qm->spi_in && !v1_child_by_in(engine, qm->spi_in))
+		engine->ops.delete_sa(engine->ctx, qm->spi_in);
+	qm->spi_in = 0;
+}
+
 void v1_qm_end(struct v1_qm *qm, int status, const char *reason)
 {
 	struct ike_engine *engine = qm->engine;
@@ -236,6 +245,8 @@ void v1_qm_end(struct v1_qm *qm, int status, const char *reason)
 		if (child)
 			v1_child_remove(child, true, true);
 	}
+	if (from == V1_QM_NEW || from == V1_QM_WAITING || from == V1_QM_I1_SENT)
+		v1_qm_give_spi_back(qm);
 	if (qm->replaces && (from == V1_QM_WAITING || from == V1_QM_I1_SENT)) {
 		child = v1_child_by_in(engine, qm->replaces);
 		if (child)

@@ -58,6 +58,7 @@ int v1_quick_start(struct v1_qm *qm)
 
 	crypto_dh_free(qm->dh);
 	qm->dh = NULL;
+	v1_qm_give_spi_back(qm);
 	err = new_message_id(qm);
 	if (!err)
 		err = v1_nonce_new(engine, &qm->ni);

@@ -347,6 +347,8 @@ void v1_qm_attach(struct v1_qm *qm, struct v1_mm *mm);
 struct v1_qm *v1_qm_find(const struct v1_mm *mm, uint32_t message_id);
 /* Ends it. Unfinished: every acquire that waits is told. Half-made SAs are removed. */
 void v1_qm_end(struct v1_qm *qm, int status, const char *reason);
+/* An SPI that no SA came to use. */
+void v1_qm_give_spi_back(struct v1_qm *qm);
 void v1_qm_settle(struct v1_qm *qm, int status, const char *reason); /* tells the acquires */
 void v1_qm_arm(struct v1_qm *qm);
 void v1_qm_reap(struct ike_engine *engine);

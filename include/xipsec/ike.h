@@ -123,7 +123,10 @@ struct ike_ops {
 	 * 0. The replaced pair is deleted by delete_sa later, not by this call.
 	 */
 	int (*install_sa)(void *ctx, const struct xi_sa_params *sa);
-	/* By inbound SPI, after a delete from the peer or a replaced SA. */
+	/*
+	 * By inbound SPI, after a delete from the peer or a replaced SA. Also for an SPI from
+	 * get_spi that no SA came to use.
+	 */
 	void (*delete_sa)(void *ctx, uint32_t spi_in);
 	/*
 	 * The acquire is settled: status 0 when an SA is installed, else -errno with

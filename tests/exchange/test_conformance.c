@@ -244,6 +244,61 @@ static void a_quick_mode_that_cannot_be_noted_leaves_no_sa(void **state)
 	sim_free(sim);
 }
 
+static void no_spi_is_lost(const struct sim *sim)
+{
+	for (int who = 0; who < SIM_HOSTS; who++) {
+		const struct sim_host *host = &sim->host[who];
+
+		assert_int_equal(host->spis_taken, host->installs + host->spis_back);
+	}
+}
+
+static enum sim_fate drop_quick(struct sim *sim, struct sim_packet *packet, void *arg)
+{
+	return packet->bytes[18] == IKE_EXCHANGE_QUICK ? DROP : DELIVER;
+}
+
+/* Only so many may be reserved at a time: each that no SA came to use must go back. */
+static void an_spi_that_nobody_uses_is_given_back(void **state)
+{
+	struct sim *sim = sim_refused();
+
+	assert_int_equal(sim->host[ALICE].spis_back, 1);
+	no_spi_is_lost(sim);
+	sim_free(sim);
+
+	sim = sim_new(); /* no answer to message 1 of quick mode */
+	sim->wire = drop_quick;
+	sim_acquire(sim, ALICE);
+	sim_run(sim, 70000);
+	assert_int_equal(sim->host[ALICE].spis_back, 1);
+	no_spi_is_lost(sim);
+	sim_free(sim);
+
+	sim = sim_new(); /* the responder's backend is full */
+	sim->host[BOB].install_error = -ENOSPC;
+	sim_acquire(sim, ALICE);
+	sim_run(sim, 70000);
+	assert_true(sim->host[BOB].spis_back >= 1);
+	no_spi_is_lost(sim);
+	sim_free(sim);
+
+	sim = sim_new(); /* and the initiator's */
+	sim->host[ALICE].install_error = -ENOSPC;
+	sim_acquire(sim, ALICE);
+	sim_run(sim, 70000);
+	assert_int_equal(sim->host[ALICE].spis_back, 1);
+	no_spi_is_lost(sim);
+	sim_free(sim);
+
+	sim = sim_new(); /* when all goes well there is nothing to give back */
+	sim_acquire(sim, ALICE);
+	sim_run(sim, 70000);
+	assert_int_equal(sim->host[ALICE].spis_back + sim->host[BOB].spis_back, 0);
+	no_spi_is_lost(sim);
+	sim_free(sim);
+}
+
 /* ------------------------------------------------------ one SA, one rule of the policy */
 
 /* Below the database rule one for everything else between the two, with a weaker cipher. */
@@ -402,6 +457,7 @@ int main(void)
 		cmocka_unit_test(a_replayed_refusal_is_answered_at_a_bounded_rate),
 		cmocka_unit_test(a_notify_or_delete_of_a_foreign_doi_is_passed_over),
 		cmocka_unit_test(a_quick_mode_that_cannot_be_noted_leaves_no_sa),
+		cmocka_unit_test(an_spi_that_nobody_uses_is_given_back),
 		cmocka_unit_test(an_sa_takes_in_no_traffic_of_a_rule_with_other_terms),
 		cmocka_unit_test(rules_with_the_same_terms_share_an_sa),
 		cmocka_unit_test(a_peer_that_asks_for_too_much_is_refused_in_words),

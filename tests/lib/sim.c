@@ -117,6 +117,7 @@ static int op_get_spi(void *ctx, uint32_t *ret_spi)
 		return -EAGAIN;
 	}
 	*ret_spi = host->next_spi++;
+	host->spis_taken++;
 	return 0;
 }
 
@@ -146,6 +147,7 @@ static void op_delete_sa(void *ctx, uint32_t spi_in)
 		host->deletes++;
 		return;
 	}
+	host->spis_back++;
 }
 
 static void op_acquire_done(void *ctx, const struct ike_acquire *acquire, int status,

@@ -44,6 +44,7 @@ struct sim_host {
 	uint32_t next_spi;
 	int install_error;		 /* what install_sa returns */
 	unsigned spi_droughts;		 /* so many times get_spi has none at hand */
+	unsigned spis_taken, spis_back;	 /* by get_spi; by delete_sa without ever having an SA */
 	struct xi_sa_params sa[SIM_SAS]; /* installed now */
 	unsigned sa_count, installs, deletes;
 	struct sim_done done[SIM_DONE];

@@ -350,9 +350,16 @@ void sad_installed(struct sad *sad, uint32_t id, int status)
 int sad_delete(struct sad *sad, uint32_t spi_in, const char *why)
 {
 	struct sad_node *node = find_spi(sad, spi_in);
+	size_t reserved;
 
-	if (!node)
-		return -ENOENT;
+	if (!node) {
+		/* Or the negotiation that it was reserved for came to nothing. */
+		reserved = find_reserved(sad, spi_in);
+		if (reserved == sad->reserved_count)
+			return -ENOENT;
+		sad->reserved[reserved] = sad->reserved[--sad->reserved_count];
+		return 0;
+	}
 	sad_remove_node(sad, node, false, why);
 	return 0;
 }

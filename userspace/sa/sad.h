@@ -83,7 +83,10 @@ int sad_install(struct sad *sad, struct xi_sa_params *sa);
 /* The backend has finished an install that was -EINPROGRESS. */
 void sad_installed(struct sad *sad, uint32_t id, int status);
 
-/* IKE ends a pair (delete from the peer, or superseded). -ENOENT if unknown. */
+/*
+ * IKE ends a pair (delete from the peer, or superseded), or has no use for a reserved SPI after
+ * all. -ENOENT if it is neither.
+ */
 int sad_delete(struct sad *sad, uint32_t spi_in, const char *why);
 /* The backend lost all SAs for which match() says so (a worker died): IKE is told. */
 void sad_lost(struct sad *sad, bool (*match)(void *arg, const struct sad_entry *entry), void *arg,

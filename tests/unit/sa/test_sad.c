@@ -300,6 +300,11 @@ static void spis_are_unique_and_above_the_reserved_range(void **state)
 	for (int i = 0; i < 4096; i++)
 		assert_int_equal(sad_spi_reserve(w.sad, &spis[0]), 0);
 	assert_int_equal(sad_spi_reserve(w.sad, &spis[0]), -ENOSPC);
+	/* One whose negotiation failed makes room, once. */
+	assert_int_equal(sad_delete(w.sad, spis[0], "not used"), 0);
+	assert_int_equal(sad_delete(w.sad, spis[0], "not used"), -ENOENT);
+	assert_int_equal(sad_spi_reserve(w.sad, &spis[0]), 0);
+	assert_int_equal(sad_spi_reserve(w.sad, &spis[0]), -ENOSPC);
 }
 
 static void lifetimes_ask_for_a_successor_then_end(void **state)
