@@ -92,7 +92,7 @@ cleanup()
 		rm -rf "/run/xipsec/$host-$run"
 	done
 	# The folder and the empty root of the children, when no other daemon is there.
-	[ "$(ls /run/xipsec 2>/dev/null)" = empty ] && rmdir /run/xipsec/empty
+	[ -z "$(ls /run/xipsec 2>/dev/null)" ] && rmdir /run/xipsec/.empty 2>/dev/null
 	rmdir /run/xipsec 2>/dev/null
 	for host in alice bob wire; do ip netns del "xi-$host-$run" 2>/dev/null; done
 	[ -n "$bpffs_ours" ] && umount /sys/fs/bpf

@@ -2,8 +2,11 @@
 #ifndef DAEMON_PRIV_H
 #define DAEMON_PRIV_H
 
-/* A folder with nothing in it, owned by root: the root of every child. */
-#define PRIV_EMPTY_DIR "/run/xipsec/empty"
+/*
+ * A folder with nothing in it, owned by root: the root of every child. It has a
+ * dot, which no instance has in its name: their folders are beside it.
+ */
+#define PRIV_EMPTY_DIR "/run/xipsec/.empty"
 
 /*
  * Gives up every privilege of this process for good: root directory, groups,

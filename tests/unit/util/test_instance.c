@@ -9,6 +9,7 @@
 
 #include <xipsec/abi.h>
 
+#include "daemon/priv.h"
 #include "util/instance.h"
 
 static void names_are_plain(void **state)
@@ -47,12 +48,19 @@ static void the_socket_lies_in_the_folder(void **state)
 	assert_string_equal(path, "/run/xipsec/main/control.sock");
 }
 
+/* It stands beside the folders of the instances, and no socket may get into it. */
+static void the_empty_root_is_nobodys_folder(void **state)
+{
+	assert_false(instance_name_ok(strrchr(PRIV_EMPTY_DIR, '/') + 1));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_are_plain),
 		cmocka_unit_test(the_longest_name_fits_the_maps),
 		cmocka_unit_test(the_socket_lies_in_the_folder),
+		cmocka_unit_test(the_empty_root_is_nobodys_folder),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
