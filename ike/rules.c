@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Which rule answers a question of IKE; see rules.h. */
 #include "ike/rules.h"
 
 #include <errno.h>

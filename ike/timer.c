@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The heap of timers; see timer.h. */
 #include "ike/timer.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* A token bucket; see bucket.h. */
 #include "ike/limits/bucket.h"
 
 bool ike_bucket_take(struct ike_bucket *bucket, uint64_t now_ms)

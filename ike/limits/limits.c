@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Counting what strangers cost; see limits.h. */
 #include "ike/limits/limits.h"
 
 #include <string.h>

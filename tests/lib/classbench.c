@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Reading filter sets and traces; see classbench.h. */
 #include <errno.h>
 #include <lzma.h>
 #include <stdio.h>

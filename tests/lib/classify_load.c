@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Loading the classifier alone; see classify_load.h. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

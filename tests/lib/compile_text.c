@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* See compile_text.h. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>

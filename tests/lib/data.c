@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Finding and reading vectors and captures; see data.h. */
 #include <dirent.h>
 #include <errno.h>
 #include <lzma.h>

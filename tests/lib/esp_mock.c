@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* See esp_mock.h. */
 #include "tests/lib/esp_mock.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* See esp_vectors.h. */
 #include "tests/lib/esp_vectors.h"
 
 #include <setjmp.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* See ike_samples.h. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

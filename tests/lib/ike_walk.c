@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* See ike_walk.h. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

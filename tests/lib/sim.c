@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Network, clock and SAs of the two engines; see sim.h. */
 #include "tests/lib/sim.h"
 
 #include <errno.h>

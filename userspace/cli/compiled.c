@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Loading and compiling a policy for a command; see compiled.h. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* "Too big" towards the local stack; see icmp.h. RFC 792 with RFC 1191, RFC 4443 3.2. */
 #include "esp/icmp.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* The anti-replay window as a ring of blocks (RFC 6479); see replay.h. */
 #include "esp/replay.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Addresses and prefixes as text and back. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Token buckets by source: what passes, and what a flood of sources costs. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

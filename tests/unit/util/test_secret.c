@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Memory for secrets, and reading a preshared key from a file. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

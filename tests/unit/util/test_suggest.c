@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* What "did you mean" finds, and when it keeps quiet. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
