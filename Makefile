@@ -39,7 +39,10 @@ all:
 # Expanded at first use, once: the packages may not be there while this is read.
 once	= $(eval $(1) := $$(shell $(2)))$($(1))
 
-LIBS	= libbpf libxdp libcrypto yaml-0.1 jansson libmnl libevent libseccomp libcap-ng libsystemd
+# Feature switches come from what is installed; `make SYSTEMD=0` says otherwise.
+SYSTEMD	= $(call once,SYSTEMD,$(PKG) --exists libsystemd && echo 1 || echo 0)
+LIBS	= libbpf libxdp libcrypto yaml-0.1 jansson libmnl libevent libcap-ng \
+	  $(if $(filter 1,$(SYSTEMD)),libsystemd)
 LIB_CFLAGS = $(call once,LIB_CFLAGS,$(PKG) --cflags $(LIBS))
 LIB_LIBS   = $(call once,LIB_LIBS,$(PKG) --libs $(LIBS)) -lelf -lz -lpthread
 BPFTOOL	?= $(call once,BPFTOOL,PATH=$$$$PATH:/usr/sbin command -v bpftool || echo bpftool)
@@ -52,7 +55,8 @@ ifneq ($(WERROR),0)
 WARN	+= -Werror
 endif
 OPT	?= -O2 -g
-CPPFLAGS += -I. -Iinclude -Iuserspace -I$(O) -D_GNU_SOURCE -DXIPSEC_VERSION='"$(VERSION)"'
+CPPFLAGS += -I. -Iinclude -Iuserspace -I$(O) -D_GNU_SOURCE -DXIPSEC_VERSION='"$(VERSION)"' \
+	    $(if $(filter 1,$(SYSTEMD)),-DHAVE_SYSTEMD)
 CFLAGS	+= -std=gnu11 $(OPT) $(WARN) -fstack-protector-strong -fno-strict-aliasing
 LDFLAGS	+= -Wl,-z,relro,-z,now
 ifeq ($(SAN),1)
@@ -223,4 +227,5 @@ help:
 	@echo 'make install|uninstall [DESTDIR=] [PREFIX=/usr]'
 	@echo 'make clean|distclean   remove what was built | also downloaded kernels and peers'
 	@echo
+	@echo 'SYSTEMD=0 builds without libsystemd (default: what pkg-config finds)'
 	@echo 'V=1 shows commands; SAN=1 builds with ASan and UBSan in .output/asan; WERROR=1; CC=clang'

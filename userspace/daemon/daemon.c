@@ -13,7 +13,6 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <systemd/sd-daemon.h>
 #include <time.h>
 #include <unistd.h>
 #include <event2/event.h>
@@ -25,6 +24,7 @@
 #include "policy/policy.h"
 #include "util/instance.h"
 #include "util/log.h"
+#include "util/systemd.h"
 
 uint64_t daemon_now_ms(void)
 {

@@ -8,11 +8,11 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <syslog.h>
-#include <systemd/sd-journal.h>
 
 #include <xipsec/diag.h>
 
 #include "util/log.h"
+#include "util/systemd.h"
 
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
 static const int priorities[] = {LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG};
@@ -59,13 +59,15 @@ void log_clean(char *text)
 			*text = '?';
 }
 
-static void to_journal(enum log_level level, const struct log_about *about, const char *text)
+/* False when there is no journal to take it. */
+static bool to_journal(enum log_level level, const struct log_about *about, const char *text)
 {
 	static const char *const names[] = {"XIPSEC_PEER", "XIPSEC_SA", "XIPSEC_RULE",
 					    "XIPSEC_REASON"};
 	const char *values[] = {about->peer, about->sa, about->rule, about->reason};
 	char *fields[8];
 	struct iovec iov[8];
+	bool sent;
 	int n = 0;
 
 	if (asprintf(&fields[n], "MESSAGE=%s", text) >= 0)
@@ -81,9 +83,10 @@ static void to_journal(enum log_level level, const struct log_about *about, cons
 		iov[i].iov_base = fields[i];
 		iov[i].iov_len = strlen(fields[i]);
 	}
-	sd_journal_sendv(iov, n);
+	sent = sd_journal_sendv(iov, n) >= 0;
 	while (n)
 		free(fields[--n]);
+	return sent;
 }
 
 void log_about(enum log_level level, const struct log_about *about, const char *fmt, ...)
@@ -99,9 +102,7 @@ void log_about(enum log_level level, const struct log_about *about, const char *
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	log_clean(text);
-	if (log_journal)
-		to_journal(level, about ? about : &nothing, text);
-	else
+	if (!log_journal || !to_journal(level, about ? about : &nothing, text))
 		fprintf(stderr, "%s: %s: %s\n", log_name, level_names[level], text);
 	errno = saved;
 }
