@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Anything as a capture, through everything `xipsec decode` does with it but printing. */
-// FUZZ-SOURCES: userspace/cli/decode*.c ike/wire/*.c ike/crypto/*.c
+// FUZZ-SOURCES: userspace/decode/*.c ike/wire/*.c ike/crypto/*.c
 // FUZZ-SOURCES: userspace/util/pcap.c userspace/util/algs.c userspace/util/diag.c
-#include "cli/decode.h"
-#include "cli/decode_text.h"
+#include "decode/decode.h"
+#include "decode/text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -27,7 +27,7 @@ forbid()
 list() { git ls-files -co --exclude-standard -- "$@" | grep -E '\.(c|h|def)$'; }
 inc='^[[:space:]]*#[[:space:]]*include[[:space:]]*'
 
-echo "1..13"
+echo "1..14"
 ike=$(list ike)
 forbid "ike/ includes its own headers, include/ and userspace/util only" \
 	"$inc\"(policy|compile|datapath|sa|esp|daemon|view|cli|skel|bpf)/" $ike
@@ -41,6 +41,9 @@ forbid "compile/ opens nothing: no descriptors, no BPF library" \
 forbid "policy/ reads text: no BPF, network or event loop" \
 	"$inc<(bpf/|xdp/|libmnl|event|sys/socket)|$inc\"(compile|datapath|sa|esp|daemon|view|cli|ike)/" \
 	$(list userspace/policy)
+forbid "decode/ is for any program that has packets: ike/wire, ike/crypto and util only" \
+	"$inc\"(policy|compile|datapath|sa|esp|daemon|view|cli|skel|ike/(engine|v1|v2|auth|limits))/" \
+	$(list userspace/decode)
 forbid "util/ depends on no other module" \
 	"$inc\"(policy|compile|datapath|sa|esp|daemon|view|cli|ike)/" $(list userspace/util)
 forbid "only datapath/ uses libbpf; esp/xsk may use libxdp" "$inc(<bpf/|\"skel/)" \
@@ -51,7 +54,7 @@ forbid "only datapath/ writes maps" 'bpf_map(__|_)(update|delete)_elem|bpf_map_l
 	$(list userspace ike | grep -v '^userspace/datapath/')
 forbid "the other folders do not reach into the daemon, the views or the commands" \
 	"$inc\"(daemon|view|cli)/" \
-	$(list userspace/{policy,compile,datapath,sa,esp,util} ike)
+	$(list userspace/{policy,compile,datapath,sa,esp,decode,util} ike)
 forbid "view/ reads: it does not load policies, touch maps or run exchanges" \
 	"$inc\"(datapath|esp|daemon|ike)/" $(list userspace/view)
 

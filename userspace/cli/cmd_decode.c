@@ -8,8 +8,8 @@
 #include <jansson.h>
 
 #include "cli/cli.h"
-#include "cli/decode.h"
-#include "cli/decode_text.h"
+#include "decode/decode.h"
+#include "decode/text.h"
 #include "util/addr.h"
 
 struct options {

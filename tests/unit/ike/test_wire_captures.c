@@ -17,7 +17,7 @@
 
 #include <jansson.h>
 
-#include "cli/decode.h"
+#include "decode/decode.h"
 #include "tests/lib/data.h"
 
 #define COLUMNS_MAX 64

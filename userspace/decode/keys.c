@@ -7,7 +7,7 @@
 
 #include <openssl/crypto.h>
 
-#include "cli/decode.h"
+#include "decode/decode.h"
 
 #define FIELDS_MAX 8
 #define LINE_SIZE  2048

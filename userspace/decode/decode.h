@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Inside cli/ only: IKE messages out of captured packets, for `xipsec decode`.
+ * IKE messages out of captured packets, for `xipsec decode`.
  *
- * decode_ip.c takes the UDP datagram out of a packet and joins IP fragments,
- * decode_v1.c and decode_v2.c decrypt when the key file has the key, decode.c
- * has the order of things. Nothing here is believed: a broken message is shown
- * as far as it goes, with the reason.
+ * ip.c takes the UDP datagram out of a packet and joins IP fragments, v1.c and
+ * v2.c decrypt when the key file (keys.c) has the key, text.c says what is inside,
+ * decode.c has the order of things. Nothing here is believed: a broken message is
+ * shown as far as it goes, with the reason.
  */
-#ifndef CLI_DECODE_H
-#define CLI_DECODE_H
+#ifndef DECODE_DECODE_H
+#define DECODE_DECODE_H
 
 #include <xipsec/addr.h>
 #include <xipsec/diag.h>

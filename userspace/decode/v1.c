@@ -12,7 +12,7 @@
 
 #include <openssl/evp.h>
 
-#include "cli/decode.h"
+#include "decode/decode.h"
 #include "ike/crypto/crypto.h"
 #include "ike/wire/sa1.h"
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/decode.h"
+#include "decode/decode.h"
 
 #define PARTIAL_MAX   16
 #define PARTIAL_BYTES 65536

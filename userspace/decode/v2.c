@@ -12,7 +12,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
-#include "cli/decode.h"
+#include "decode/decode.h"
 #include "ike/crypto/crypto.h"
 
 #define AEAD_IV_LEN 8

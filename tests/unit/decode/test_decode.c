@@ -14,8 +14,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "cli/decode.h"
-#include "cli/decode_text.h"
+#include "decode/decode.h"
+#include "decode/text.h"
 #include "ike/crypto/kdf1.h"
 #include "ike/wire/sa1.h"
 #include "tests/lib/ike_samples.h"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/decode.h"
+#include "decode/decode.h"
 #include "ike/wire/sa1.h"
 
 #define PORT_IKE  500

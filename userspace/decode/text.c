@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Payloads in words, see decode_text.h. Only payloads that pass their validator are told. */
+/* Payloads in words, see text.h. Only payloads that pass their validator are told. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cli/decode_text.h"
+#include "decode/text.h"
 #include "ike/wire/payload.h"
 #include "ike/wire/sa1.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Inside cli/ only: what the payloads of a message say, in lines of text. */
-#ifndef CLI_DECODE_TEXT_H
-#define CLI_DECODE_TEXT_H
+/* What the payloads of a message say, in lines of text. */
+#ifndef DECODE_TEXT_H
+#define DECODE_TEXT_H
 
-#include "cli/decode.h"
+#include "decode/decode.h"
 
 /* Calls fn for each line: transforms, identities, notifies, vendors, deletes. */
 void decode_details(const struct decoded *msg, void (*fn)(void *arg, const char *line), void *arg);
