@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The control socket; see control.h. What is asked and answered: methods.c. */
 #include <errno.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@ struct client {
 	struct control *control;
 	struct bufferevent *bev;
 	struct control_request *request; /* being answered */
+	bool asked_all;			 /* closed its side for writing */
 	struct client *next, **prev;
 };
 
@@ -124,10 +126,32 @@ static void on_read(struct bufferevent *bev, void *arg)
 	next_question(client);
 }
 
+/* A question to answer, an answer to send? */
+static bool is_busy(const struct client *client)
+{
+	struct evbuffer *in = bufferevent_get_input(client->bev);
+
+	return client->request || evbuffer_get_length(bufferevent_get_output(client->bev)) ||
+	       evbuffer_search_eol(in, NULL, NULL, EVBUFFER_EOL_LF).pos >= 0;
+}
+
 /* The answer is on its way: now the next question may come. */
 static void on_written(struct bufferevent *bev, void *arg)
 {
-	next_question(arg);
+	struct client *client = arg;
+
+	if (client->asked_all && !is_busy(client))
+		client_free(client);
+	else
+		next_question(client);
+}
+
+/* It may still take answers, as `printf ... | socat - UNIX:...` does, or be gone. */
+static bool may_read(struct bufferevent *bev)
+{
+	struct pollfd fd = {.fd = bufferevent_getfd(bev)};
+
+	return poll(&fd, 1, 0) == 0;
 }
 
 static void on_end(struct bufferevent *bev, short what, void *arg)
@@ -137,6 +161,10 @@ static void on_end(struct bufferevent *bev, short what, void *arg)
 	/* Waiting for an answer is not idleness of the client. */
 	if (what & BEV_EVENT_TIMEOUT && what & BEV_EVENT_READING && client->request) {
 		bufferevent_enable(bev, EV_READ);
+		return;
+	}
+	if (what & BEV_EVENT_EOF && is_busy(client) && may_read(bev)) {
+		client->asked_all = true;
 		return;
 	}
 	client_free(client);

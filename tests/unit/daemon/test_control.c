@@ -160,6 +160,36 @@ static void questions_in_one_write_are_answered_in_turn(void **state)
 	close(fd);
 }
 
+static void who_has_asked_all_gets_the_answers_and_the_end(void **state)
+{
+	int fd = dial();
+
+	say(fd, "{\"method\":\"one\"}\nhello\n{\"method\":\"two\"}\n{\"half");
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	assert_string_equal(hear(fd), "{\"you\":\"one\"}");
+	assert_non_null(strstr(hear(fd), "\"ok\":false"));
+	assert_string_equal(hear(fd), "{\"you\":\"two\"}");
+	assert_string_equal(hear(fd), "");
+	close(fd);
+}
+
+static void a_late_answer_reaches_who_has_asked_all(void **state)
+{
+	int fd = dial();
+
+	say(fd, "{\"method\":\"late\"}\n");
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	for (int i = 0; i < 1000 && !w.late; i++)
+		event_base_loop(w.base, EVLOOP_NONBLOCK);
+	assert_non_null(w.late);
+	for (int i = 0; i < 50; i++)
+		event_base_loop(w.base, EVLOOP_NONBLOCK);
+	control_reply(w.late, json_object());
+	assert_string_equal(hear(fd), "{}");
+	assert_string_equal(hear(fd), "");
+	close(fd);
+}
+
 static void what_is_no_question_is_refused_and_the_client_may_go_on(void **state)
 {
 	static const char *const bad[] = {"hello\n", "[1]\n", "\n", "{\"a\":1,\"a\":2}\n",
@@ -272,6 +302,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_question_gets_its_answer),
 		TEST(questions_in_one_write_are_answered_in_turn),
+		TEST(who_has_asked_all_gets_the_answers_and_the_end),
+		TEST(a_late_answer_reaches_who_has_asked_all),
 		TEST(what_is_no_question_is_refused_and_the_client_may_go_on),
 		TEST(a_line_without_end_ends_the_client),
 		TEST(a_client_that_does_not_read_stops_nobody),
