@@ -14,11 +14,6 @@ int wire_bad(struct wire_error *err, uint8_t payload, const char *why)
 	return -EBADMSG;
 }
 
-bool wire_slice_equal(struct wire_slice a, struct wire_slice b)
-{
-	return a.len == b.len && (!a.len || !memcmp(a.p, b.p, a.len));
-}
-
 void wire_buf_init(struct wire_buf *wb, void *mem, size_t cap)
 {
 	*wb = (struct wire_buf){.p = mem, .cap = cap};

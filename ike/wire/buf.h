@@ -44,8 +44,6 @@ static inline uint64_t wire_get64(const uint8_t *p)
 	return (uint64_t)wire_get32(p) << 32 | wire_get32(p + 4);
 }
 
-bool wire_slice_equal(struct wire_slice a, struct wire_slice b); /* not constant-time */
-
 /*
  * A writer. After the first write that does not fit, `overflow` is set and
  * nothing more is written; callers check once, at wire_msg_end().

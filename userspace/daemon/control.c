@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The control socket; see control.h. What is asked and answered: methods.c. */
+/* The control socket; see control.h. What is asked and answered: control_methods.c. */
 #include <errno.h>
 #include <poll.h>
 #include <stdbool.h>

@@ -7,7 +7,11 @@
  *   procs.c     child processes                  traffic.c  messages about SAs and acquires
  *   ifaces.c    interfaces and local addresses   backend_worker.c  SAs to the esp roles
  *   recover.c   peers with SAs that are lost     show.c     the views
- *   control.c   the control socket               methods.c  what can be asked there
+ *   control.c   the control socket               control_methods.c  what can be asked there
+ *   ike_rules.c the policy as IKE wants it
+ *
+ * Not the parent: role.c and role_*.c are the children, with udp.c and outbox.c
+ * for the ike role; priv.c and ipc*.c serve all of them. xipsecd.c chooses.
  */
 #ifndef DAEMON_DAEMON_H
 #define DAEMON_DAEMON_H
@@ -194,7 +198,7 @@ extern const struct sa_backend_ops backend_worker_ops;
 /* Negotiates with a peer that uses a lost SA, if it may and it is time. True if it did. */
 bool recover_peer(struct daemon *d, const struct xi_addr *local, const struct xi_addr *remote);
 
-/* ------------------------------------------------------------ methods.c */
+/* ---------------------------------------------------- control_methods.c */
 
 int methods_init(struct daemon *d, struct diag *diag);
 void methods_free(struct daemon *d);

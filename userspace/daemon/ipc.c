@@ -9,11 +9,10 @@
 #include "daemon/ipc.h"
 
 static const struct {
-	const char *name;
 	size_t size;
 	unsigned fds;
 } types[] = {
-#define IPC_MSG(NAME, type, most) {#NAME, sizeof(type), most},
+#define IPC_MSG(NAME, type, most) {sizeof(type), most},
 #include "daemon/ipc.def"
 #undef IPC_MSG
 };
@@ -24,19 +23,9 @@ static const struct {
 #include "daemon/ipc.def"
 #undef IPC_MSG
 
-const char *ipc_type_name(enum ipc_type type)
-{
-	return types[type].name;
-}
-
 size_t ipc_payload_size(enum ipc_type type)
 {
 	return types[type].size;
-}
-
-unsigned ipc_fds_most(enum ipc_type type)
-{
-	return types[type].fds;
 }
 
 int ipc_send_now(int fd, enum ipc_type type, uint32_t id, const void *data, const int *fds,

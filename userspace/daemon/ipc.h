@@ -111,9 +111,7 @@ struct ipc_msg {
 	size_t fd_count;
 };
 
-const char *ipc_type_name(enum ipc_type type);
 size_t ipc_payload_size(enum ipc_type type);
-unsigned ipc_fds_most(enum ipc_type type);
 
 /* 0, or -EBADMSG: the payload has a value that its type does not have. */
 int ipc_check(enum ipc_type type, const void *data);

@@ -392,13 +392,6 @@ const struct sad_entry *sad_by_id(const struct sad *sad, uint32_t id)
 	return node ? &node->entry : NULL;
 }
 
-const struct sad_entry *sad_by_spi(const struct sad *sad, uint32_t spi_in)
-{
-	struct sad_node *node = find_spi(sad, spi_in);
-
-	return node ? &node->entry : NULL;
-}
-
 void sad_each(const struct sad *sad, void (*fn)(void *arg, const struct sad_entry *entry),
 	      void *arg)
 {

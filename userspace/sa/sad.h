@@ -104,7 +104,6 @@ void sad_query_all(struct sad *sad);
 
 size_t sad_count(const struct sad *sad);
 const struct sad_entry *sad_by_id(const struct sad *sad, uint32_t id);
-const struct sad_entry *sad_by_spi(const struct sad *sad, uint32_t spi_in);
 /* In order of creation. fn must not change the sad. */
 void sad_each(const struct sad *sad, void (*fn)(void *arg, const struct sad_entry *entry),
 	      void *arg);
