@@ -76,13 +76,13 @@ bool v1_knows_peer(struct ike_engine *engine, const struct xi_addr *remote)
 
 static struct v1_mm *under_way(struct ike_engine *engine, const struct xi_addr *local,
 			       const struct xi_addr *remote, uint32_t secret,
-			       const struct v1_mm * not )
+			       const struct v1_mm *except)
 {
 	struct v1_mm *mm;
 
 	LIST_FOREACH(mm, v1_peer_mms(engine, remote), by_remote)
 	{
-		if (mm != not &&mm->initiator && mm->state != V1_ESTABLISHED &&
+		if (mm != except && mm->initiator && mm->state != V1_ESTABLISHED &&
 		    mm->state != V1_DEAD && mm->secret == secret && between(mm, local, remote) &&
 		    has_room(mm, waiting_in(mm)))
 			return mm;
@@ -90,7 +90,7 @@ static struct v1_mm *under_way(struct ike_engine *engine, const struct xi_addr *
 	return NULL;
 }
 
-void v1_connect(struct v1_qm *qm, const struct v1_mm * not, bool may_start, const char *reason)
+void v1_connect(struct v1_qm *qm, const struct v1_mm *except, bool may_start, const char *reason)
 {
 	struct ike_engine *engine = qm->engine;
 	const struct xi_addr *local = &qm->traffic.local, *remote = &qm->traffic.remote;
@@ -115,7 +115,7 @@ void v1_connect(struct v1_qm *qm, const struct v1_mm * not, bool may_start, cons
 		}
 		return;
 	}
-	mm = under_way(engine, local, remote, secret, not );
+	mm = under_way(engine, local, remote, secret, except);
 	if (!mm && may_start) {
 		err = v1_main_start(engine, &qm->rule, local, remote, &mm);
 		if (err) {

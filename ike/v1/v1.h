@@ -2,6 +2,7 @@
 /*
  * IKE version 1 (RFC 2407, 2408, 2409): main mode and quick mode.
  *
+ *	feed.c		 from the engine to the exchange
  *	message.c	 encrypting, decrypting, repeating messages
  *	expect.c	 which payloads each message must and may have
  *	offer.c		 choosing proposals, and saying why none fits
@@ -412,10 +413,10 @@ void v1_child_reap(struct ike_engine *engine);
 
 int v1_acquire(struct ike_engine *engine, const struct ike_acquire *acquire);
 /*
- * Finds a main mode for a quick mode that waits, or starts one if it may; `not` is no answer.
+ * Finds a main mode for a quick mode that waits, or starts one if it may; `except` is no answer.
  * When there is none, the quick mode ends with this reason.
  */
-void v1_connect(struct v1_qm *qm, const struct v1_mm * not, bool may_start, const char *reason);
+void v1_connect(struct v1_qm *qm, const struct v1_mm *except, bool may_start, const char *reason);
 /* An established main mode with this peer and key that may still start something. */
 struct v1_mm *v1_mm_usable(struct ike_engine *engine, const struct xi_addr *local,
 			   const struct xi_addr *remote, uint32_t secret);

@@ -22,10 +22,10 @@ enum xi_dir { XI_DIR_IN, XI_DIR_OUT, XI_DIR_MAX };
 
 /* Precedence bands, lowest first (docs/classifier.md, "Order of precedence"). */
 enum xi_band {
-	XI_BAND_DEFAULT_RESPONSE,
+	XI_BAND_DEFAULT_RESPONSE, /* nothing is compiled to it yet */
 	XI_BAND_RULES,
 	XI_BAND_EXEMPTION,
-	XI_BAND_BOOT,
+	XI_BAND_BOOT, /* nor to this one */
 	XI_BAND_IKE,
 };
 
@@ -133,7 +133,7 @@ struct xi_ctl {
 XI_ASSERT_SIZE(struct xi_ctl, 72);
 
 #define XI_CTL_OWNS_ESP	   0x2 /* drop ESP/AH for unknown SPIs instead of classifying it */
-#define XI_CTL_DROP_EVENTS 0x4 /* send XI_EVENT_DROP, rate limited */
+#define XI_CTL_DROP_EVENTS 0x4 /* send XI_EVENT_DROP, rate limited; nobody listens yet */
 #define XI_CTL_ALL_ME	   0x8 /* replay: every packet's local side is this host */
 
 struct xi_count {
@@ -197,6 +197,7 @@ XI_ASSERT_SIZE(struct xi_iface, 24);
 
 /* -------------------------------------------- security associations */
 
+/* Who carries the SA. Nothing installs XFRM yet, the programs know what to do with it. */
 enum xi_path { XI_PATH_DROP, XI_PATH_WORKER, XI_PATH_XFRM };
 
 /* xi_sa_in: RFC 4301 4.1 lookup by SPI, destination and protocol. */

@@ -44,7 +44,7 @@ XI_ASSERT_SIZE(struct xi_filter, 72);
 #define XI_F_ICMP_CODE	 0x08
 #define XI_F_IFACE	 0x10
 #define XI_F_PASSTHROUGH 0x20 /* negotiate: accept clear text inbound, but acquire */
-#define XI_F_SOFT	 0x40 /* negotiate: may fall back to clear */
+#define XI_F_SOFT	 0x40 /* negotiate: may fall back to clear; nothing reads it yet */
 
 /* ------------------------------------------------------ spaces and rows */
 

@@ -26,7 +26,7 @@
 
 /* X(NAME, "label") in the order of an SA's life. */
 #define SA_STATES(X)                                                                               \
-	X(INSTALLING, "installing") /* the backend has it, nothing points to it yet */             \
+	X(INSTALLING, "installing") /* the backend has not said that it carries it */              \
 	X(ESTABLISHED, "established")                                                              \
 	X(REKEYING, "rekeying") /* soft lifetime passed, IKE has been asked */                     \
 	X(OLD, "old")		/* a newer one carries outbound traffic */
