@@ -15,13 +15,13 @@
  *   appendix A, 0 = none), ESP transform number (RFC 2407 4.4.4), KEY_LENGTH
  *   attribute in bits (0 = the transform has one fixed size))
  */
-#define XI_CIPHERS(X)                                                        \
-	X(NULL, "null", 0, 0, 0, 1, 0, 0, 11, 0)                             \
-	X(TDES_CBC, "3des", 24, 0, 8, 8, 0, 5, 3, 0)                         \
-	X(AES128_CBC, "aes128", 16, 0, 16, 16, 0, 7, 12, 128)                \
-	X(AES192_CBC, "aes192", 24, 0, 16, 16, 0, 7, 12, 192)                \
-	X(AES256_CBC, "aes256", 32, 0, 16, 16, 0, 7, 12, 256)                \
-	X(AES128_GCM16, "aes128gcm16", 16, 4, 8, 1, 16, 0, 20, 128)          \
+#define XI_CIPHERS(X)                                                                              \
+	X(NULL, "null", 0, 0, 0, 1, 0, 0, 11, 0)                                                   \
+	X(TDES_CBC, "3des", 24, 0, 8, 8, 0, 5, 3, 0)                                               \
+	X(AES128_CBC, "aes128", 16, 0, 16, 16, 0, 7, 12, 128)                                      \
+	X(AES192_CBC, "aes192", 24, 0, 16, 16, 0, 7, 12, 192)                                      \
+	X(AES256_CBC, "aes256", 32, 0, 16, 16, 0, 7, 12, 256)                                      \
+	X(AES128_GCM16, "aes128gcm16", 16, 4, 8, 1, 16, 0, 20, 128)                                \
 	X(AES256_GCM16, "aes256gcm16", 32, 4, 8, 1, 16, 0, 20, 256)
 
 /*
@@ -29,20 +29,20 @@
  * X(NAME, policy text, key bytes, full digest bytes, ICV bytes in ESP/AH,
  *   IKEv1 hash number (RFC 2409), AUTH_ALGORITHM attribute (RFC 2407 4.5))
  */
-#define XI_INTEGS(X)                                                         \
-	X(NONE, "none", 0, 0, 0, 0, 0)                                       \
-	X(SHA1, "sha1", 20, 20, 12, 2, 2)                                    \
-	X(SHA256, "sha256", 32, 32, 16, 4, 5)                                \
-	X(SHA384, "sha384", 48, 48, 24, 5, 6)                                \
+#define XI_INTEGS(X)                                                                               \
+	X(NONE, "none", 0, 0, 0, 0, 0)                                                             \
+	X(SHA1, "sha1", 20, 20, 12, 2, 2)                                                          \
+	X(SHA256, "sha256", 32, 32, 16, 4, 5)                                                      \
+	X(SHA384, "sha384", 48, 48, 24, 5, 6)                                                      \
 	X(SHA512, "sha512", 64, 64, 32, 6, 7)
 
 /* X(NAME, policy text, IKE group number, public value bytes) */
-#define XI_GROUPS(X)                                                         \
-	X(NONE, "none", 0, 0)                                                \
-	X(MODP1024, "modp1024", 2, 128)                                      \
-	X(MODP1536, "modp1536", 5, 192)                                      \
-	X(MODP2048, "modp2048", 14, 256)                                     \
-	X(MODP3072, "modp3072", 15, 384)                                     \
+#define XI_GROUPS(X)                                                                               \
+	X(NONE, "none", 0, 0)                                                                      \
+	X(MODP1024, "modp1024", 2, 128)                                                            \
+	X(MODP1536, "modp1536", 5, 192)                                                            \
+	X(MODP2048, "modp2048", 14, 256)                                                           \
+	X(MODP3072, "modp3072", 15, 384)                                                           \
 	X(MODP4096, "modp4096", 16, 512)
 
 #define XI_X(NAME, ...) XI_CIPHER_##NAME,

@@ -12,7 +12,7 @@
 enum diag_severity { DIAG_NOTE, DIAG_WARNING, DIAG_ERROR };
 
 struct diag_loc {
-	const char *file; /* borrowed; NULL when the message has no place */
+	const char *file;   /* borrowed; NULL when the message has no place */
 	unsigned line, col; /* from 1; 0 = unknown */
 };
 

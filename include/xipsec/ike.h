@@ -64,17 +64,17 @@ struct ike_auth {
  */
 struct ike_rule {
 	char name[IKE_NAME_MAX]; /* of the rule in the policy text */
-	uint32_t rule; /* its index, echoed in xi_sa_params.rule */
-	bool local_is_me; /* `me`: any address of this host; local is then unused */
+	uint32_t rule;		 /* its index, echoed in xi_sa_params.rule */
+	bool local_is_me;	 /* `me`: any address of this host; local is then unused */
 	struct xi_prefix local, remote;
-	uint8_t proto; /* 0 = any */
+	uint8_t proto;			       /* 0 = any */
 	uint16_t local_port_lo, local_port_hi; /* 0..65535 = any */
 	uint16_t remote_port_lo, remote_port_hi;
 	uint8_t ike_version; /* 1, 2, or 0 for auto */
 	enum xi_mode mode;
-	enum xi_group pfs; /* NONE = no PFS */
+	enum xi_group pfs;	/* NONE = no PFS */
 	uint32_t mm_lifetime_s; /* 0 = 28800 */
-	uint32_t qm_per_mm; /* 0 = no limit */
+	uint32_t qm_per_mm;	/* 0 = no limit */
 	uint8_t mm_count, qm_count, auth_count;
 	struct ike_mm_method mm[IKE_METHODS_MAX];
 	struct ike_qm_method qm[IKE_METHODS_MAX];
@@ -181,20 +181,22 @@ struct ike_mm_info {
 	char rule[IKE_NAME_MAX];
 	char auth[16]; /* "psk" */
 	struct ike_mm_method method;
-	uint64_t spi_i, spi_r; /* cookies, as big-endian numbers */
+	uint64_t spi_i, spi_r;		  /* cookies, as big-endian numbers */
 	uint64_t created_ms, rekey_at_ms; /* monotonic */
 	uint32_t quick_modes;
 	char peer_id[64]; /* as authenticated, printable */
 };
 
 /* X(name): plain counters, monotonic. Metric labels and JSON keys come from here. */
-#define IKE_COUNTERS(X)                                                       \
-	X(mm_started) X(mm_responded) X(mm_established) X(mm_failed)          \
-	X(qm_started) X(qm_responded) X(qm_established) X(qm_failed)          \
-	X(retransmits) X(packets_in) X(packets_out) X(dropped_malformed)      \
-	X(dropped_unknown_spi) X(dropped_no_rule) X(dropped_limit)            \
-	X(dropped_bad_hash) X(no_proposal_in) X(no_proposal_out)              \
+/* clang-format off */
+#define IKE_COUNTERS(X)                                                                            \
+	X(mm_started) X(mm_responded) X(mm_established) X(mm_failed)                               \
+	X(qm_started) X(qm_responded) X(qm_established) X(qm_failed)                               \
+	X(retransmits) X(packets_in) X(packets_out) X(dropped_malformed)                           \
+	X(dropped_unknown_spi) X(dropped_no_rule) X(dropped_limit)                                 \
+	X(dropped_bad_hash) X(no_proposal_in) X(no_proposal_out)                                   \
 	X(deletes_in) X(deletes_out) X(notifies_in) X(auth_failures)
+/* clang-format on */
 
 struct ike_counters {
 #define IKE_X(name) uint64_t name;

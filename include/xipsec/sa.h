@@ -24,20 +24,20 @@ enum xi_mode { XI_MODE_TRANSPORT, XI_MODE_TUNNEL };
 struct xi_selector {
 	struct xi_prefix local, remote;
 	uint16_t local_port, remote_port; /* host order, 0 = any */
-	uint8_t proto; /* 0 = any */
+	uint8_t proto;			  /* 0 = any */
 };
 
 struct xi_sa_half {
-	uint32_t spi; /* host order, >= 256 */
+	uint32_t spi;			/* host order, >= 256 */
 	uint8_t cipher_key[XI_KEY_MAX]; /* key, then salt for AEAD */
 	uint8_t integ_key[XI_KEY_MAX];
 };
 
 struct xi_sa_params {
-	uint32_t id; /* given by sa/, unique while the daemon lives; 0 = none yet */
+	uint32_t id;   /* given by sa/, unique while the daemon lives; 0 = none yet */
 	uint32_t rule; /* index of the rule in the policy generation below */
 	uint32_t generation;
-	uint32_t replaces; /* id of the SA pair that this one rekeys, or 0 */
+	uint32_t replaces;	      /* id of the SA pair that this one rekeys, or 0 */
 	struct xi_addr local, remote; /* outer addresses */
 	struct xi_selector sel;
 	uint8_t protocol; /* 50 ESP, 51 AH */
@@ -48,9 +48,9 @@ struct xi_sa_params {
 	struct xi_sa_half in, out;
 	bool initiator; /* this host started the negotiation */
 	bool esn;
-	uint16_t replay_window; /* packets; 0 = no anti-replay */
-	uint32_t lifetime_s; /* hard; 0 = none */
-	uint32_t lifetime_kb; /* hard; 0 = none */
+	uint16_t replay_window;	       /* packets; 0 = no anti-replay */
+	uint32_t lifetime_s;	       /* hard; 0 = none */
+	uint32_t lifetime_kb;	       /* hard; 0 = none */
 	uint64_t ike_spi_i, ike_spi_r; /* the IKE SA it was made under */
 	uint32_t ifindex; /* where its packets leave, for per-interface workers; 0 = unknown */
 	uint32_t pad;

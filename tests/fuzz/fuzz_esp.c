@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // FUZZ-SOURCES: userspace/esp/crypto_openssl.c userspace/esp/crypto_selftest.c
 // FUZZ-SOURCES: userspace/esp/gro.c userspace/esp/hold.c userspace/esp/icmp.c
-// FUZZ-SOURCES: userspace/esp/ip.c userspace/esp/packet.c userspace/esp/rawesp.c userspace/esp/replay.c
+// FUZZ-SOURCES: userspace/esp/ip.c userspace/esp/packet.c userspace/esp/rawesp.c
+// FUZZ-SOURCES: userspace/esp/replay.c
 // FUZZ-SOURCES: userspace/esp/satab.c userspace/esp/segment.c userspace/esp/tap.c
 // FUZZ-SOURCES: userspace/esp/worker.c userspace/esp/worker_in.c userspace/esp/worker_open.c
-// FUZZ-SOURCES: userspace/esp/worker_out.c userspace/esp/worker_slow.c userspace/esp/xsk.c userspace/util/addr.c
+// FUZZ-SOURCES: userspace/esp/worker_out.c userspace/esp/worker_slow.c
+// FUZZ-SOURCES: userspace/esp/xsk.c userspace/util/addr.c
 // FUZZ-SOURCES: userspace/util/algs.c userspace/util/diag.c
 /*
  * A worker under arbitrary input. The first byte chooses what the rest is:

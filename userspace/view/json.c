@@ -193,10 +193,9 @@ json_t *view_filter(const struct filter *filter, const struct xi_count *count)
 	if (view && filter->icmp_code >= 0)
 		json_object_set_new(view, "icmp_code", json_integer(filter->icmp_code));
 	if (view && filter->iface_class >= 0)
-		json_object_set_new(view, "interface",
-				    json_string(filter->iface_class == XI_IFACE_LAN ?
-							"lan" :
-							"remote-access"));
+		json_object_set_new(
+			view, "interface",
+			json_string(filter->iface_class == XI_IFACE_LAN ? "lan" : "remote-access"));
 	if (view && count) {
 		json_object_set_new(view, "packets", json_integer(count->packets));
 		json_object_set_new(view, "bytes", json_integer(count->bytes));
