@@ -7,7 +7,7 @@ set -u -o pipefail
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/daemon.sh
 daemon_lab
-plan 45
+plan 46
 
 # ------------------------------------------------------------- start
 [ "$(ask a show >/dev/null 2>&1; echo $?)" = 3 ]
@@ -30,6 +30,9 @@ for role in keys ike esp; do
 	seen=$(ls -A "/proc/$pid/root/") && [ -z "$seen" ]
 	ok "role $role sees an empty root directory"
 done
+
+timeout 5 nsenter --net="/run/netns/$lab-a" nc -u -l 10.91.0.1 4500 </dev/null >/dev/null 2>&1
+equal "UDP 4500, which the filters exempt, is nobody else's" 1 $?
 
 # ------------------------------------------------------------- traffic
 capture_start

@@ -95,6 +95,7 @@ struct daemon {
 	struct event *sad_timer;
 	int sockets[2];
 	struct ipc_sockets socket_info;
+	int reserved[2]; /* UDP 4500 of each family, 0 = not ours */
 
 	struct proc keys, ike;
 	struct iface *ifaces[IFACES_MAX];

@@ -25,6 +25,7 @@
 /* Acquires that wait for the ike role; more are dropped, the kernel asks again. */
 #define ACQUIRES_MAX 1024
 #define IKE_PORT     500
+#define NATT_PORT    4500
 
 /* ------------------------------------------------------ the SAD's surroundings */
 
@@ -283,6 +284,16 @@ static void open_sockets(struct daemon *d)
 	struct ipc_sockets *info = &d->socket_info;
 	int rc;
 
+	/* Exempt in the filter list, not spoken on yet: no user of this host shall have it. */
+	for (int i = 0; i < 2; i++) {
+		if (d->reserved[i])
+			continue;
+		rc = udp_reserve(families[i], NATT_PORT, &d->reserved[i]);
+		if (rc && rc != -EAFNOSUPPORT)
+			log_warning("UDP port %d over IPv%d is not ours (%s): what is sent from "
+				    "there passes the filters",
+				    NATT_PORT, families[i], strerror(-rc));
+	}
 	for (int i = 0; i < 2; i++) {
 		rc = udp_open(families[i], IKE_PORT, &d->sockets[info->count]);
 		if (rc) {
@@ -417,4 +428,7 @@ void traffic_free(struct daemon *d)
 	d->sad = NULL;
 	while (d->socket_info.count)
 		close(d->sockets[--d->socket_info.count]);
+	for (int i = 0; i < 2; i++)
+		if (d->reserved[i])
+			close(d->reserved[i]);
 }

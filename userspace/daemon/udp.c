@@ -5,6 +5,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -30,7 +31,16 @@ static int set_on(int fd, int level, int option)
 	return setsockopt(fd, level, option, &on, sizeof(on));
 }
 
-int udp_open(uint8_t family, uint16_t port, int *ret_fd)
+/* A classic filter that takes nothing: the socket only holds its port. */
+static int take_nothing(int fd)
+{
+	struct sock_filter none = BPF_STMT(BPF_RET | BPF_K, 0);
+	struct sock_fprog prog = {1, &none};
+
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog));
+}
+
+static int open_port(uint8_t family, uint16_t port, bool reserve, int *ret_fd)
 {
 	union udp_name name = {0};
 	socklen_t len;
@@ -51,6 +61,8 @@ int udp_open(uint8_t family, uint16_t port, int *ret_fd)
 		rc = set_on(fd, IPPROTO_IPV6, IPV6_V6ONLY);
 		rc = rc ? rc : set_on(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO);
 	}
+	if (!rc && reserve)
+		rc = take_nothing(fd);
 	if (rc || bind(fd, &name.any, len)) {
 		rc = -errno;
 		close(fd);
@@ -58,6 +70,16 @@ int udp_open(uint8_t family, uint16_t port, int *ret_fd)
 	}
 	*ret_fd = fd;
 	return 0;
+}
+
+int udp_open(uint8_t family, uint16_t port, int *ret_fd)
+{
+	return open_port(family, port, false, ret_fd);
+}
+
+int udp_reserve(uint8_t family, uint16_t port, int *ret_fd)
+{
+	return open_port(family, port, true, ret_fd);
 }
 
 static void name_to_addr(const union udp_name *name, struct xi_addr *ret, uint16_t *ret_port)

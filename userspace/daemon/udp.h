@@ -13,6 +13,11 @@
 /* A non-blocking socket on all addresses of a family (4 or 6). 0 and the fd, or -errno. */
 int udp_open(uint8_t family, uint16_t port, int *ret_fd);
 /*
+ * Holds a port without using it: what arrives is discarded, and nobody else can
+ * bind it. For a port that the filters exempt but IKE does not speak on yet.
+ */
+int udp_reserve(uint8_t family, uint16_t port, int *ret_fd);
+/*
  * One datagram with both its ends; port is the socket's own. The length, or
  * -EAGAIN when there is none, -EADDRNOTAVAIL for one that was not sent to an
  * address of this host alone (multicast, broadcast), else -errno.
