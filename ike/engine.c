@@ -119,8 +119,7 @@ void ike_engine_free(struct ike_engine *engine)
 	if (!engine)
 		return;
 	enter(engine);
-	LIST_FOREACH(mm, &engine->v1.mms, all)
-	{
+	LIST_FOREACH(mm, &engine->v1.mms, all) {
 		while ((qm = LIST_FIRST(&mm->qms))) {
 			qm->state = V1_QM_R_DONE; /* the owner goes: nobody is told */
 			qm->want_count = 0;
@@ -129,7 +128,7 @@ void ike_engine_free(struct ike_engine *engine)
 		v1_mm_end(mm, "shut down");
 	}
 	LIST_FOREACH(child, &engine->v1.children, all)
-	v1_child_remove(child, false, false);
+		v1_child_remove(child, false, false);
 	leave(engine);
 	ike_timers_free(&engine->timers);
 	ike_rules_free(&engine->rules);
@@ -210,13 +209,11 @@ void ike_engine_close(struct ike_engine *engine, const struct xi_addr *remote)
 	struct v1_qm *qm;
 
 	enter(engine);
-	LIST_FOREACH(child, &engine->v1.children, all)
-	{
+	LIST_FOREACH(child, &engine->v1.children, all) {
 		if (!remote->family || xi_addr_equal(&child->path.remote, remote))
 			v1_child_remove(child, true, true);
 	}
-	LIST_FOREACH(mm, &engine->v1.mms, all)
-	{
+	LIST_FOREACH(mm, &engine->v1.mms, all) {
 		if (mm->state == V1_DEAD ||
 		    (remote->family && !xi_addr_equal(&mm->path.remote, remote)))
 			continue;
@@ -272,8 +269,7 @@ void ike_engine_each_mm(const struct ike_engine *engine,
 	const struct v1_mm *mm;
 	struct ike_mm_info info;
 
-	LIST_FOREACH(mm, &engine->v1.mms, all)
-	{
+	LIST_FOREACH(mm, &engine->v1.mms, all) {
 		describe(mm, &info);
 		fn(arg, &info);
 	}

@@ -96,8 +96,7 @@ struct v1_child *v1_child_by_in(struct ike_engine *engine, uint32_t spi_in)
 {
 	struct v1_child *child;
 
-	LIST_FOREACH(child, bucket(engine, engine->v1.child_by_in, spi_in), by_in)
-	{
+	LIST_FOREACH(child, bucket(engine, engine->v1.child_by_in, spi_in), by_in) {
 		if (child->spi_in == spi_in)
 			return child;
 	}
@@ -109,8 +108,7 @@ struct v1_child *v1_child_by_out(struct ike_engine *engine, const struct xi_addr
 {
 	struct v1_child *child;
 
-	LIST_FOREACH(child, bucket(engine, engine->v1.child_by_out, spi_out), by_out)
-	{
+	LIST_FOREACH(child, bucket(engine, engine->v1.child_by_out, spi_out), by_out) {
 		if (child->spi_out == spi_out && xi_addr_equal(&child->path.remote, remote))
 			return child;
 	}
@@ -122,8 +120,7 @@ struct v1_child *v1_child_by_traffic(struct ike_engine *engine, const struct ike
 {
 	struct v1_child *child, *newest = NULL;
 
-	LIST_FOREACH(child, v1_peer_children(engine, &traffic->remote), by_remote)
-	{
+	LIST_FOREACH(child, v1_peer_children(engine, &traffic->remote), by_remote) {
 		if (!child->gone && v1_traffic_equal(&child->traffic, traffic) &&
 		    !(peer_started && child->initiator) &&
 		    (!newest || child->installed_seq > newest->installed_seq))

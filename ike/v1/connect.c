@@ -22,7 +22,7 @@ static unsigned waiting_in(const struct v1_mm *mm)
 	unsigned count = 0;
 
 	LIST_FOREACH(qm, &mm->qms, of_mm)
-	count += qm->state == V1_QM_WAITING;
+		count += qm->state == V1_QM_WAITING;
 	return count;
 }
 
@@ -36,8 +36,7 @@ struct v1_mm *v1_mm_usable(struct ike_engine *engine, const struct xi_addr *loca
 {
 	struct v1_mm *mm, *newest = NULL;
 
-	LIST_FOREACH(mm, v1_peer_mms(engine, remote), by_remote)
-	{
+	LIST_FOREACH(mm, v1_peer_mms(engine, remote), by_remote) {
 		if (mm->state != V1_ESTABLISHED || mm->secret != secret ||
 		    !between(mm, local, remote) || !has_room(mm, 0) || mm->retire_ms != IKE_NEVER ||
 		    mm->expires_ms <= engine->now_ms)
@@ -53,8 +52,7 @@ struct v1_mm *v1_mm_towards(struct ike_engine *engine, const struct xi_addr *loc
 {
 	struct v1_mm *mm, *newest = NULL;
 
-	LIST_FOREACH(mm, v1_peer_mms(engine, remote), by_remote)
-	{
+	LIST_FOREACH(mm, v1_peer_mms(engine, remote), by_remote) {
 		if (mm->state == V1_ESTABLISHED && between(mm, local, remote) &&
 		    (!newest || mm->established_seq > newest->established_seq))
 			newest = mm;
@@ -66,8 +64,7 @@ bool v1_knows_peer(struct ike_engine *engine, const struct xi_addr *remote)
 {
 	struct v1_child *child;
 
-	LIST_FOREACH(child, v1_peer_children(engine, remote), by_remote)
-	{
+	LIST_FOREACH(child, v1_peer_children(engine, remote), by_remote) {
 		if (!child->gone && xi_addr_equal(&child->path.remote, remote))
 			return true;
 	}
@@ -80,8 +77,7 @@ static struct v1_mm *under_way(struct ike_engine *engine, const struct xi_addr *
 {
 	struct v1_mm *mm;
 
-	LIST_FOREACH(mm, v1_peer_mms(engine, remote), by_remote)
-	{
+	LIST_FOREACH(mm, v1_peer_mms(engine, remote), by_remote) {
 		if (mm != except && mm->initiator && mm->state != V1_ESTABLISHED &&
 		    mm->state != V1_DEAD && mm->secret == secret && between(mm, local, remote) &&
 		    has_room(mm, waiting_in(mm)))
@@ -139,12 +135,10 @@ static struct v1_qm *same_wish(struct ike_engine *engine, const struct ike_traff
 	struct v1_mm *mm;
 	struct v1_qm *qm;
 
-	LIST_FOREACH(mm, v1_peer_mms(engine, &traffic->remote), by_remote)
-	{
+	LIST_FOREACH(mm, v1_peer_mms(engine, &traffic->remote), by_remote) {
 		if (mm->state == V1_DEAD || !xi_addr_equal(&mm->path.remote, &traffic->remote))
 			continue;
-		LIST_FOREACH(qm, &mm->qms, of_mm)
-		{
+		LIST_FOREACH(qm, &mm->qms, of_mm) {
 			if ((qm->state == V1_QM_WAITING || qm->state == V1_QM_I1_SENT) &&
 			    v1_traffic_equal(&qm->traffic, traffic))
 				return qm;

@@ -159,8 +159,7 @@ static void end_unconfirmed(struct v1_mm *mm, uint32_t spi_in)
 {
 	struct v1_qm *qm;
 
-	LIST_FOREACH(qm, &mm->qms, of_mm)
-	{
+	LIST_FOREACH(qm, &mm->qms, of_mm) {
 		if (qm->state == V1_QM_R2_SENT && qm->spi_in == spi_in) {
 			v1_qm_end(qm, -ECONNRESET, "deleted by the peer");
 			return;
@@ -208,8 +207,7 @@ static struct v1_qm *refused_quick_mode(struct v1_mm *mm, const struct wire_noti
 	struct v1_qm *qm, *only = NULL;
 	unsigned waiting = 0;
 
-	LIST_FOREACH(qm, &mm->qms, of_mm)
-	{
+	LIST_FOREACH(qm, &mm->qms, of_mm) {
 		if (qm->state != V1_QM_I1_SENT)
 			continue;
 		if (notify->spi.len == 4 && wire_get32(notify->spi.p) == qm->spi_in)

@@ -55,8 +55,7 @@ static int make_room(struct ike_engine *engine)
 	struct v1_mm *mm, *oldest = NULL;
 	unsigned count = 0;
 
-	LIST_FOREACH(mm, &engine->v1.mms, all)
-	{
+	LIST_FOREACH(mm, &engine->v1.mms, all) {
 		if (!mm->initiator || mm->state == V1_ESTABLISHED || mm->state == V1_DEAD)
 			continue;
 		count++;

@@ -209,15 +209,13 @@ struct v1_mm *v1_mm_find(struct ike_engine *engine, const struct ike_path *path,
 {
 	struct v1_mm *mm;
 
-	LIST_FOREACH(mm, bucket(engine, engine->v1.mm_by_own, hdr->cookie_i), by_own)
-	{
+	LIST_FOREACH(mm, bucket(engine, engine->v1.mm_by_own, hdr->cookie_i), by_own) {
 		if (mm->initiator && same_cookie(mm->cookie_i, hdr->cookie_i) &&
 		    same_path(&mm->path, path) &&
 		    (mm->state == V1_MM_I1_SENT || same_cookie(mm->cookie_r, hdr->cookie_r)))
 			return mm;
 	}
-	LIST_FOREACH(mm, bucket(engine, engine->v1.mm_by_own, hdr->cookie_r), by_own)
-	{
+	LIST_FOREACH(mm, bucket(engine, engine->v1.mm_by_own, hdr->cookie_r), by_own) {
 		if (!mm->initiator && same_cookie(mm->cookie_i, hdr->cookie_i) &&
 		    same_cookie(mm->cookie_r, hdr->cookie_r) && same_path(&mm->path, path))
 			return mm;
@@ -230,8 +228,7 @@ struct v1_mm *v1_mm_find_first(struct ike_engine *engine, const struct ike_path 
 {
 	struct v1_mm *mm;
 
-	LIST_FOREACH(mm, bucket(engine, engine->v1.mm_by_peer, cookie_i), by_peer)
-	{
+	LIST_FOREACH(mm, bucket(engine, engine->v1.mm_by_peer, cookie_i), by_peer) {
 		if (!mm->initiator && same_cookie(mm->cookie_i, cookie_i) &&
 		    same_path(&mm->path, path))
 			return mm;
@@ -243,8 +240,7 @@ bool v1_mm_is_own_cookie(struct ike_engine *engine, const uint8_t cookie_i[WIRE_
 {
 	struct v1_mm *mm;
 
-	LIST_FOREACH(mm, bucket(engine, engine->v1.mm_by_own, cookie_i), by_own)
-	{
+	LIST_FOREACH(mm, bucket(engine, engine->v1.mm_by_own, cookie_i), by_own) {
 		if (mm->initiator && same_cookie(mm->cookie_i, cookie_i))
 			return true;
 	}
@@ -255,8 +251,7 @@ bool v1_mm_any_established(struct ike_engine *engine, const struct xi_addr *remo
 {
 	struct v1_mm *mm;
 
-	LIST_FOREACH(mm, v1_peer_mms(engine, remote), by_remote)
-	{
+	LIST_FOREACH(mm, v1_peer_mms(engine, remote), by_remote) {
 		if (mm->state == V1_ESTABLISHED && xi_addr_equal(&mm->path.remote, remote))
 			return true;
 	}
@@ -424,14 +419,12 @@ void v1_mm_forget_before(struct v1_mm *mm)
 	struct v1_mm *other;
 	struct v1_child *child;
 
-	LIST_FOREACH(other, v1_peer_mms(engine, &mm->path.remote), by_remote)
-	{
+	LIST_FOREACH(other, v1_peer_mms(engine, &mm->path.remote), by_remote) {
 		if (other->state == V1_ESTABLISHED && other->established_seq < mm->created_seq &&
 		    xi_addr_equal(&other->path.remote, &mm->path.remote))
 			v1_mm_end(other, "the peer has started anew (INITIAL-CONTACT)");
 	}
-	LIST_FOREACH(child, v1_peer_children(engine, &mm->path.remote), by_remote)
-	{
+	LIST_FOREACH(child, v1_peer_children(engine, &mm->path.remote), by_remote) {
 		if (!child->gone && child->installed_seq < mm->created_seq &&
 		    xi_addr_equal(&child->path.remote, &mm->path.remote))
 			v1_child_remove(child, true, false);
@@ -443,8 +436,7 @@ static void wake_waiting(struct v1_mm *mm)
 {
 	struct v1_mm *other;
 
-	LIST_FOREACH(other, v1_peer_mms(mm->engine, &mm->path.remote), by_remote)
-	{
+	LIST_FOREACH(other, v1_peer_mms(mm->engine, &mm->path.remote), by_remote) {
 		struct v1_qm *qm = LIST_FIRST(&other->qms);
 
 		if (other->state == V1_DEAD || other->secret != mm->secret ||

@@ -183,8 +183,7 @@ struct v1_qm *v1_qm_find(const struct v1_mm *mm, uint32_t message_id)
 {
 	struct v1_qm *qm;
 
-	LIST_FOREACH(qm, &mm->qms, of_mm)
-	{
+	LIST_FOREACH(qm, &mm->qms, of_mm) {
 		if (qm->state != V1_QM_WAITING && qm->message_id == message_id)
 			return qm;
 	}

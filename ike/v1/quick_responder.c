@@ -264,7 +264,7 @@ static unsigned responding(const struct v1_mm *mm)
 	unsigned count = 0;
 
 	LIST_FOREACH(qm, &mm->qms, of_mm)
-	count += qm->state == V1_QM_R2_SENT;
+		count += qm->state == V1_QM_R2_SENT;
 	return count;
 }
 

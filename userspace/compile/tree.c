@@ -154,8 +154,7 @@ static int file_spans(const struct span *spans, size_t n, const uint32_t *edges,
 			uint32_t lo = find_edge(edges, edge_count, spans[i].a_lo);
 			uint32_t hi = find_edge(edges, edge_count, spans[i].a_hi);
 
-			for_each_cover(node, l, r, lo, hi, leaves)
-			{
+			for_each_cover(node, l, r, lo, hi, leaves) {
 				if (pass)
 					list[fill[node]++] = i;
 				else

@@ -337,10 +337,10 @@ static int read_oif(const struct nlmsghdr *head, void *arg)
 {
 	const struct nlattr *attr;
 
-	mnl_attr_for_each(attr, head,
-			  sizeof(struct rtmsg)) if (mnl_attr_get_type(attr) == RTA_OIF &&
-						    mnl_attr_validate(attr, MNL_TYPE_U32) >= 0) *
-		(int *)arg = mnl_attr_get_u32(attr);
+	mnl_attr_for_each(attr, head, sizeof(struct rtmsg))
+		if (mnl_attr_get_type(attr) == RTA_OIF &&
+		    mnl_attr_validate(attr, MNL_TYPE_U32) >= 0)
+			*(int *)arg = mnl_attr_get_u32(attr);
 	return MNL_CB_STOP;
 }
 

@@ -281,20 +281,19 @@ json_t *view_peers(const json_t *mm, const json_t *qm)
 	const char *name;
 	size_t i;
 
-	json_array_foreach(mm, i, entry)
-	{
+	json_array_foreach(mm, i, entry) {
 		peer = peer_entry(peers, json_string_value(json_object_get(entry, "peer")));
 		add_to(peer, "main_modes", 1);
 	}
-	json_array_foreach(qm, i, entry)
-	{
+	json_array_foreach(qm, i, entry) {
 		peer = peer_entry(peers, json_string_value(json_object_get(entry, "peer")));
 		add_to(peer, "quick_modes", 1);
 		add_to(peer, "bytes_in", json_integer_value(json_object_get(entry, "bytes_in")));
 		add_to(peer, "bytes_out", json_integer_value(json_object_get(entry, "bytes_out")));
 		json_object_set_new(peer, "up", json_true());
 	}
-	json_object_foreach(peers, name, peer) json_array_append(list, peer);
+	json_object_foreach(peers, name, peer)
+		json_array_append(list, peer);
 	json_decref(peers);
 	return list;
 }

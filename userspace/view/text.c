@@ -65,8 +65,7 @@ static void print_table(FILE *out, const json_t *list, const struct column *colu
 
 	for (size_t c = 0; c < count; c++) {
 		widths[c] = strlen(columns[c].title);
-		json_array_foreach(list, i, entry)
-		{
+		json_array_foreach(list, i, entry) {
 			len = strlen(cell_text(json_object_get(entry, columns[c].key),
 					       columns[c].kind, buf));
 			if (len > widths[c])
@@ -77,12 +76,13 @@ static void print_table(FILE *out, const json_t *list, const struct column *colu
 	for (size_t c = 0; c < count; c++)
 		fprintf(out, "%-*s%s", c + 1 < count ? (int)widths[c] : 0, columns[c].title,
 			c + 1 < count ? "  " : "\n");
-	json_array_foreach(list, i, entry) for (size_t c = 0; c < count; c++)
-	{
-		text = cell_text(json_object_get(entry, columns[c].key), columns[c].kind, buf);
-		fprintf(out, "%-*s%s", c + 1 < count ? (int)widths[c] : 0, text,
-			c + 1 < count ? "  " : "\n");
-	}
+	json_array_foreach(list, i, entry)
+		for (size_t c = 0; c < count; c++) {
+			text = cell_text(json_object_get(entry, columns[c].key), columns[c].kind,
+					 buf);
+			fprintf(out, "%-*s%s", c + 1 < count ? (int)widths[c] : 0, text,
+				c + 1 < count ? "  " : "\n");
+		}
 }
 
 static const char *text_of(const json_t *object, const char *key)
@@ -173,8 +173,7 @@ static void print_qm(FILE *out, const json_t *data)
 	char age[CELL_MAX], rekey[CELL_MAX], idle[CELL_MAX];
 	size_t i;
 
-	json_array_foreach(data, i, entry)
-	{
+	json_array_foreach(data, i, entry) {
 		sel = json_object_get(entry, "selectors");
 		fprintf(out, "%s%s %s with %s, rule %s, %s, %s\n", i ? "\n" : "",
 			text_of(entry, "protocol"), text_of(entry, "mode"), text_of(entry, "peer"),
@@ -222,10 +221,10 @@ static void print_counts(FILE *out, const char *head, const json_t *counts, bool
 	const char *name;
 	json_t *count;
 
-	json_object_foreach((json_t *)counts, name,
-			    count) if (all || json_integer_value(json_object_get(count, "packets")))
-		fprintf(out, "  %s%-16s %12s packets %16s bytes\n", head, name,
-			text_of(count, "packets"), text_of(count, "bytes"));
+	json_object_foreach((json_t *)counts, name, count)
+		if (all || json_integer_value(json_object_get(count, "packets")))
+			fprintf(out, "  %s%-16s %12s packets %16s bytes\n", head, name,
+				text_of(count, "packets"), text_of(count, "bytes"));
 }
 
 static void print_stats(FILE *out, const json_t *data)
@@ -273,8 +272,7 @@ void view_print_json(FILE *out, const json_t *data)
 		fputc('\n', out);
 		return;
 	}
-	json_array_foreach(data, i, entry)
-	{
+	json_array_foreach(data, i, entry) {
 		json_dumpf(entry, out, JSON_COMPACT);
 		fputc('\n', out);
 	}

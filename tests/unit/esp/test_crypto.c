@@ -72,10 +72,8 @@ static void wycheproof(void **state)
 	if (!root) {
 		data_skip("vectors/wycheproof/aes_gcm_test.json.xz");
 	}
-	json_array_foreach(json_object_get(root, "testGroups"), g, group)
-	{
-		json_array_foreach(json_object_get(group, "tests"), t, test)
-		{
+	json_array_foreach(json_object_get(root, "testGroups"), g, group) {
+		json_array_foreach(json_object_get(group, "tests"), t, test) {
 			struct gcm_case *c = calloc(1, sizeof(*c));
 
 			assert_non_null(c);

@@ -147,8 +147,7 @@ static void mcgrew_gcm(void **state)
 	struct tally tally = {0};
 	size_t i;
 
-	json_array_foreach(json_object_get(root, "vectors"), i, item)
-	{
+	json_array_foreach(json_object_get(root, "vectors"), i, item) {
 		struct vector v = {0};
 		uint8_t number[8], plain[2048];
 		size_t len, key_len = json_hex(item, "key", v.key, sizeof(v.key));
@@ -241,8 +240,7 @@ static void dpdk(void **state)
 	struct tally tally = {0};
 	size_t i;
 
-	json_array_foreach(json_object_get(root, "vectors"), i, item)
-	{
+	json_array_foreach(json_object_get(root, "vectors"), i, item) {
 		struct vector v = {0};
 		uint8_t packet[2048];
 		const char *why = dpdk_algorithms(item, &v);
@@ -280,8 +278,7 @@ static void linux_kernel(void **state)
 	struct tally tally = {0};
 	size_t i;
 
-	json_array_foreach(json_object_get(root, "vectors"), i, item)
-	{
+	json_array_foreach(json_object_get(root, "vectors"), i, item) {
 		struct vector v = {0};
 		const char *cipher = json_str(item, "cipher");
 		size_t key_len = json_hex(item, "key", v.key, sizeof(v.key));
@@ -356,8 +353,7 @@ static void rfc_examples(void **state)
 	struct tally tally = {0};
 	size_t i;
 
-	json_array_foreach(json_object_get(root, "vectors"), i, item)
-	{
+	json_array_foreach(json_object_get(root, "vectors"), i, item) {
 		if (!strcmp(json_str(item, "cipher"), "aes-128-cbc"))
 			rfc_transport_packet(item, &tally);
 		else
@@ -417,8 +413,7 @@ static void captures_with_published_keys(void **state)
 	struct tally tally = {0};
 	size_t i;
 
-	json_array_foreach(json_object_get(root, "packets"), i, item)
-	{
+	json_array_foreach(json_object_get(root, "packets"), i, item) {
 		int frame = (int)json_integer_value(json_object_get(item, "frame"));
 		struct vector v = {0};
 		uint8_t number[4];

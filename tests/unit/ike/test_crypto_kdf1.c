@@ -149,8 +149,7 @@ static void hash_r_agrees_with_gateways(void **state)
 		data_skip("vectors/ike-crypto");
 	json = json_loadb(text, len, 0, NULL);
 	assert_non_null(json);
-	json_array_foreach(json_object_get(json, "vectors"), i, entry)
-	{
+	json_array_foreach(json_object_get(json, "vectors"), i, entry) {
 		struct ikev1_keys keys = {.prf = XI_INTEG_SHA1};
 		const char *secret = field(entry, "psk_ascii");
 		uint8_t hash[CRYPTO_DIGEST_MAX];

@@ -139,10 +139,8 @@ static void check_macs(const char *path, const char *tag, struct mac_totals *tot
 	size_t g, t;
 
 	totals->files++;
-	json_array_foreach(json_object_get(json, "testGroups"), g, group)
-	{
-		json_array_foreach(json_object_get(group, "tests"), t, test)
-		{
+	json_array_foreach(json_object_get(json, "testGroups"), g, group) {
+		json_array_foreach(json_object_get(group, "tests"), t, test) {
 			const char *result = json_string_value(json_object_get(test, "result"));
 			bool good = !result || !strcmp(result, "valid");
 			size_t key_len, len, tag_len;
@@ -311,10 +309,8 @@ static void cbc_agrees_with_acvp(void **state)
 
 	if (!json)
 		data_skip("vectors/acvp");
-	json_array_foreach(json_object_get(json, "testGroups"), g, group)
-	{
-		json_array_foreach(json_object_get(group, "tests"), t, test)
-		{
+	json_array_foreach(json_object_get(json, "testGroups"), g, group) {
+		json_array_foreach(json_object_get(group, "tests"), t, test) {
 			size_t key_len, len;
 
 			if (strcmp(text_of(group, "testType"), "AFT")) {
@@ -428,8 +424,7 @@ static void primitives_agree_with_another_daemons_vectors(void **state)
 
 	if (!json)
 		data_skip("vectors/ike-crypto/strongswan-vectors.json");
-	json_array_foreach(json_object_get(json, "vectors"), i, entry)
-	{
+	json_array_foreach(json_object_get(json, "vectors"), i, entry) {
 		const char *kind = text_of(entry, "kind");
 
 		if (!strcmp(kind, "prf") && check_swan_hmac(entry, "seed", "out"))
@@ -457,8 +452,7 @@ static void primes_are_those_of_the_rfcs(void **state)
 
 	if (!json)
 		data_skip("vectors/ike-crypto/modp-groups.json");
-	json_array_foreach(json_object_get(json, "groups"), i, entry)
-	{
+	json_array_foreach(json_object_get(json, "groups"), i, entry) {
 		json_int_t number = json_integer_value(json_object_get(entry, "ike_group"));
 		enum xi_group group = XI_GROUP_NONE;
 		size_t len = data_hex(text_of(entry, "prime"), want, BUF);

@@ -276,8 +276,7 @@ static void check_plaintext(const char *file, const char *field)
 		data_skip(file);
 	json = json_loads(text, 0, NULL);
 	assert_non_null(json);
-	json_array_foreach(json_object_get(json, "messages"), i, entry)
-	{
+	json_array_foreach(json_object_get(json, "messages"), i, entry) {
 		const char *name = json_string_value(json_object_get(entry, "capture"));
 		const char *want = json_string_value(json_object_get(entry, field));
 		unsigned frame = (unsigned)json_integer_value(json_object_get(entry, "frame"));

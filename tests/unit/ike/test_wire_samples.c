@@ -112,8 +112,7 @@ static void gateway_answers_read_as_the_scanner_tells_them(void **state)
 
 		json = json_loads(text, 0, NULL);
 		assert_non_null(json);
-		json_array_foreach(json_object_get(json, "samples"), s, sample)
-		{
+		json_array_foreach(json_object_get(json, "samples"), s, sample) {
 			const char *file = json_string_value(json_object_get(sample, "file"));
 			static uint8_t msg[4096];
 			size_t len = data_hex(json_string_value(json_object_get(sample, "payload")),
@@ -122,8 +121,7 @@ static void gateway_answers_read_as_the_scanner_tells_them(void **state)
 			struct ike_header hdr;
 
 			said[0] = '\0';
-			json_array_foreach(json_object_get(sample, "decode"), l, line)
-			{
+			json_array_foreach(json_object_get(sample, "decode"), l, line) {
 				strncat(said, json_string_value(line),
 					sizeof(said) - strlen(said) - 2);
 				strcat(said, "\n");
