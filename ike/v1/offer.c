@@ -90,30 +90,39 @@ static void offer_p1_text(const struct wire_sa_p1 *offer, char *buf, size_t size
 			 wire_transform1_text(&offer->transform[i], one, sizeof(one)));
 }
 
+struct comparison {
+	const char *name; /* of an attribute */
+	bool same;
+};
+
 /* Which attribute differs first, and how many agree. NULL: none. */
-static const char *differs_p1(const struct wire_transform1 *want, const struct wire_transform1 *got,
-			      unsigned *ret_agree)
+static const char *first_difference(const struct comparison *attribute, unsigned count,
+				    unsigned *ret_agree)
 {
-	const struct {
-		const char *name;
-		bool same;
-	} attribute[] = {
-		{"cipher", want->cipher == got->cipher},
-		{"key length", want->key_bits == got->key_bits},
-		{"hash", want->hash == got->hash},
-		{"group", want->group == got->group},
-		{"authentication method", want->auth == got->auth},
-	};
 	const char *first = NULL;
 
 	*ret_agree = 0;
-	for (unsigned i = 0; i < sizeof(attribute) / sizeof(*attribute); i++) {
+	for (unsigned i = 0; i < count; i++) {
 		if (attribute[i].same)
 			(*ret_agree)++;
 		else if (!first)
 			first = attribute[i].name;
 	}
 	return first;
+}
+
+static const char *differs_p1(const struct wire_transform1 *want, const struct wire_transform1 *got,
+			      unsigned *ret_agree)
+{
+	const struct comparison attribute[] = {
+		{"cipher", want->cipher == got->cipher},
+		{"key length", want->key_bits == got->key_bits},
+		{"hash", want->hash == got->hash},
+		{"group", want->group == got->group},
+		{"authentication method", want->auth == got->auth},
+	};
+
+	return first_difference(attribute, sizeof(attribute) / sizeof(*attribute), ret_agree);
 }
 
 static void explain_p1(const struct ike_mm_method *ours, unsigned count,
@@ -209,10 +218,7 @@ static void offer_p2_text(const struct wire_sa_p2 *offer, char *buf, size_t size
 static const char *differs_p2(const struct wire_transform2 *want, const struct wire_transform2 *got,
 			      unsigned *ret_agree)
 {
-	const struct {
-		const char *name;
-		bool same;
-	} attribute[] = {
+	const struct comparison attribute[] = {
 		{"protocol", want->protocol == got->protocol},
 		{"encapsulation mode", want->encap == got->encap},
 		{"cipher", want->id == got->id},
@@ -221,16 +227,8 @@ static const char *differs_p2(const struct wire_transform2 *want, const struct w
 		{"PFS group", want->group == got->group},
 		{"sequence number length", want->esn == got->esn},
 	};
-	const char *first = NULL;
 
-	*ret_agree = 0;
-	for (unsigned i = 0; i < sizeof(attribute) / sizeof(*attribute); i++) {
-		if (attribute[i].same)
-			(*ret_agree)++;
-		else if (!first)
-			first = attribute[i].name;
-	}
-	return first;
+	return first_difference(attribute, sizeof(attribute) / sizeof(*attribute), ret_agree);
 }
 
 static void explain_p2(const struct ike_rule *rule, const struct wire_sa_p2 *offer, char *why,
