@@ -222,19 +222,13 @@ void v1_main_message4(struct v1_mm *mm, const struct wire_chain *chain)
 void v1_main_message6(struct v1_mm *mm, const struct ike_header *hdr, const uint8_t *msg,
 		      size_t len)
 {
-	struct ike_engine *engine = mm->engine;
 	struct wire_error err = {0};
 	bool initial_contact = false;
 	uint8_t iv[CRYPTO_BLOCK_MAX];
-	struct wire_chain chain;
-	char name[V1_NAME], text[V1_NAME];
+	char text[V1_NAME];
 
-	memcpy(iv, mm->iv, sizeof(iv));
-	if (v1_decrypt(mm, iv, hdr, msg, len, &chain, &err) ||
-	    v1_main_check_id(mm, &chain, &initial_contact, &err)) {
-		engine->counters.auth_failures++;
-		ike_log_stranger(engine, "%s: main mode message 6 dropped: %s",
-				 v1_mm_text(mm, name), v1_error_text(&err, text));
+	if (v1_main_take_id(mm, hdr, msg, len, iv, &initial_contact, &err)) {
+		drop(mm, 6, v1_error_text(&err, text));
 		return;
 	}
 	memcpy(mm->iv, iv, sizeof(iv));

@@ -164,8 +164,9 @@ static bool has_initial_contact(const struct wire_chain *chain)
 	return false;
 }
 
-int v1_main_check_id(struct v1_mm *mm, const struct wire_chain *chain, bool *ret_initial_contact,
-		     struct wire_error *err)
+/* The identity is whose it may be and the HASH proves it; peer_id is set then. */
+static int check_id(struct v1_mm *mm, const struct wire_chain *chain, bool *ret_initial_contact,
+		    struct wire_error *err)
 {
 	uint8_t expected[CRYPTO_DIGEST_MAX];
 	char text[WIRE_TEXT];
@@ -189,6 +190,23 @@ int v1_main_check_id(struct v1_mm *mm, const struct wire_chain *chain, bool *ret
 		return wire_bad(err, IKE_PAYLOAD_ID, "the identity is our own address");
 	snprintf(mm->peer_id, sizeof(mm->peer_id), "%s", wire_id_text(&id, text));
 	*ret_initial_contact = has_initial_contact(chain);
+	return 0;
+}
+
+int v1_main_take_id(struct v1_mm *mm, const struct ike_header *hdr, const uint8_t *msg, size_t len,
+		    uint8_t ret_iv[CRYPTO_BLOCK_MAX], bool *ret_initial_contact,
+		    struct wire_error *err)
+{
+	uint8_t iv[CRYPTO_BLOCK_MAX];
+	struct wire_chain chain;
+
+	memcpy(iv, mm->iv, sizeof(iv));
+	if (v1_decrypt(mm, iv, hdr, msg, len, &chain, err) ||
+	    check_id(mm, &chain, ret_initial_contact, err)) {
+		mm->engine->counters.auth_failures++;
+		return -EBADMSG;
+	}
+	memcpy(ret_iv, iv, sizeof(iv));
 	return 0;
 }
 

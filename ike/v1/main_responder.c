@@ -208,13 +208,9 @@ void v1_main_message5(struct v1_mm *mm, const struct ike_header *hdr, const uint
 	struct wire_error err = {0};
 	bool initial_contact = false;
 	uint8_t iv[CRYPTO_BLOCK_MAX], before[CRYPTO_BLOCK_MAX];
-	struct wire_chain chain;
 	char name[V1_NAME], text[V1_NAME];
 
-	memcpy(iv, mm->iv, sizeof(iv));
-	if (v1_decrypt(mm, iv, hdr, msg, len, &chain, &err) ||
-	    v1_main_check_id(mm, &chain, &initial_contact, &err)) {
-		engine->counters.auth_failures++;
+	if (v1_main_take_id(mm, hdr, msg, len, iv, &initial_contact, &err)) {
 		if (mm->hs->complained)
 			return;
 		mm->hs->complained = true;

@@ -331,9 +331,14 @@ const char *v1_main_own_failure(int err, char *buf, size_t size);
 int v1_main_take_kex(struct v1_mm *mm, const struct wire_chain *chain, struct v1_nonce *ret_nonce);
 void v1_main_put_kex(const struct v1_mm *mm, struct wire_buf *wb, const struct v1_nonce *nonce);
 int v1_main_send_id(struct v1_mm *mm); /* messages 5 and 6 */
-/* Messages 6 and 5: 0, or what is wrong with it. */
-int v1_main_check_id(struct v1_mm *mm, const struct wire_chain *chain, bool *ret_initial_contact,
-		     struct wire_error *err);
+/*
+ * Messages 5 and 6 as received: decrypts, checks the identity and verifies the HASH. ret_iv is
+ * the next IV, which the caller makes mm's when it accepts the message. -EBADMSG is counted as
+ * failed authentication, and err says why.
+ */
+int v1_main_take_id(struct v1_mm *mm, const struct ike_header *hdr, const uint8_t *msg, size_t len,
+		    uint8_t ret_iv[CRYPTO_BLOCK_MAX], bool *ret_initial_contact,
+		    struct wire_error *err);
 
 /* ------------------------------------------------------------ auth/psk.c */
 
