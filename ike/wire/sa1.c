@@ -40,12 +40,19 @@ static uint16_t basic(struct attr_state *st, const struct wire_attr *attr)
 	return wire_get16(attr->value.p);
 }
 
-/* Notes that a type came; types that come once only are refused the second time. */
+/* Notes that a type below 32 came; types that come once only are refused the second time. */
 static void once(struct attr_state *st, uint16_t type)
 {
 	if (st->seen & 1u << type)
 		problem(st, "the same attribute twice");
 	st->seen |= 1u << type;
+}
+
+/* The value of a basic attribute that comes once only. */
+static uint16_t single(struct attr_state *st, const struct wire_attr *attr)
+{
+	once(st, attr->type);
+	return basic(st, attr);
 }
 
 static void life_duration(struct attr_state *st, const struct wire_attr *attr, uint32_t *seconds,
@@ -70,6 +77,57 @@ static void unknown(unsigned *count, uint16_t *first, uint16_t type)
 		*first = type;
 }
 
+/* The attributes of a transform, one after the other, to the function that knows its phase. */
+static int attrs_walk(struct wire_slice whole, struct attr_state *st, void *t,
+		      void (*take)(void *t, struct attr_state *st, const struct wire_attr *attr),
+		      struct wire_error *err)
+{
+	struct wire_slice attrs = {whole.p + TRANSFORM_LEN, whole.len - TRANSFORM_LEN};
+	struct wire_attr attr;
+	int rc;
+
+	while ((rc = wire_attr_next(&attrs, &attr, err)) > 0)
+		take(t, st, &attr);
+	if (!rc && st->life_type)
+		problem(st, "a life type without a duration");
+	return rc;
+}
+
+/* What a phase does with the proposals of its SA payload, and with the transforms in each. */
+struct sa_reader {
+	int (*proposal)(void *sa, struct wire_proposal *proposal, struct wire_error *err);
+	int (*transform)(void *sa, const struct wire_proposal *proposal, struct wire_slice whole,
+			 struct wire_error *err);
+};
+
+/* body has passed wire_sa1_check(). A domain that is not ours says nothing to us: not read. */
+static int sa_walk(struct wire_slice body, const struct sa_reader *reader, void *sa,
+		   uint32_t *ret_doi, uint32_t *ret_situation, struct wire_error *err)
+{
+	struct wire_slice rest = {body.p + 8, body.len - 8}, transforms, whole;
+	struct wire_proposal proposal;
+	int rc;
+
+	*ret_doi = wire_get32(body.p);
+	*ret_situation = wire_get32(body.p + 4);
+	if (*ret_doi != IKE_DOI_IPSEC || *ret_situation != IKE_SIT_IDENTITY)
+		return 0;
+	while ((rc = wire_proposal_next(&rest, &proposal, &transforms, err)) > 0) {
+		rc = reader->proposal(sa, &proposal, err);
+		if (rc)
+			return rc;
+		while ((rc = wire_sub_next(&transforms, IKE_PAYLOAD_TRANSFORM, TRANSFORM_LEN,
+					   &whole, err)) > 0) {
+			rc = reader->transform(sa, &proposal, whole, err);
+			if (rc)
+				return rc;
+		}
+		if (rc)
+			return rc;
+	}
+	return rc;
+}
+
 static int group_of(uint16_t number, enum xi_group *ret)
 {
 	for (int g = XI_GROUP_NONE + 1; g < XI_GROUP_MAX; g++)
@@ -80,32 +138,28 @@ static int group_of(uint16_t number, enum xi_group *ret)
 
 /* ------------------------------------------------------------------ phase 1 */
 
-static void attr_p1(struct wire_transform1 *t, struct attr_state *st, const struct wire_attr *attr)
+static void attr_p1(void *arg, struct attr_state *st, const struct wire_attr *attr)
 {
+	struct wire_transform1 *t = arg;
+
 	switch (attr->type) {
 	case IKE_ATTR_P1_CIPHER:
-		once(st, attr->type);
-		t->cipher = basic(st, attr);
+		t->cipher = single(st, attr);
 		return;
 	case IKE_ATTR_P1_HASH:
-		once(st, attr->type);
-		t->hash = basic(st, attr);
+		t->hash = single(st, attr);
 		return;
 	case IKE_ATTR_P1_AUTH:
-		once(st, attr->type);
-		t->auth = basic(st, attr);
+		t->auth = single(st, attr);
 		return;
 	case IKE_ATTR_P1_GROUP:
-		once(st, attr->type);
-		t->group = basic(st, attr);
+		t->group = single(st, attr);
 		return;
 	case IKE_ATTR_P1_PRF:
-		once(st, attr->type);
-		t->prf = basic(st, attr);
+		t->prf = single(st, attr);
 		return;
 	case IKE_ATTR_P1_KEY_LENGTH:
-		once(st, attr->type);
-		t->key_bits = basic(st, attr);
+		t->key_bits = single(st, attr);
 		return;
 	case IKE_ATTR_P1_LIFE_TYPE:
 		st->life_type = basic(st, attr);
@@ -155,26 +209,33 @@ static const char *meaning_p1(struct wire_transform1 *t)
 	return NULL;
 }
 
-static int transform1(struct wire_slice whole, uint8_t proposal, struct wire_transform1 *t,
+static int proposal1(void *arg, struct wire_proposal *proposal, struct wire_error *err)
+{
+	struct wire_sa_p1 *sa = arg;
+
+	if (proposal->protocol != IKE_PROTO1_ISAKMP)
+		return wire_bad(err, IKE_PAYLOAD_SA, "a phase 1 proposal that is not ISAKMP");
+	sa->proposals++;
+	return 0;
+}
+
+static int transform1(void *arg, const struct wire_proposal *proposal, struct wire_slice whole,
 		      struct wire_error *err)
 {
-	struct wire_slice attrs = {whole.p + TRANSFORM_LEN, whole.len - TRANSFORM_LEN};
+	struct wire_sa_p1 *sa = arg;
+	struct wire_transform1 *t = &sa->transform[sa->count++];
 	struct attr_state st = {0};
-	struct wire_attr attr;
 	const char *why;
 	int rc;
 
 	memset(t, 0, sizeof(*t));
-	t->proposal = proposal;
+	t->proposal = proposal->number;
 	t->number = whole.p[4];
 	t->id = whole.p[5];
 	t->whole = whole;
-	while ((rc = wire_attr_next(&attrs, &attr, err)) > 0)
-		attr_p1(t, &st, &attr);
+	rc = attrs_walk(whole, &st, t, attr_p1, err);
 	if (rc)
 		return rc;
-	if (st.life_type)
-		problem(&st, "a life type without a duration");
 	why = meaning_p1(t);
 	t->problem = st.problem ? st.problem : why;
 	return 0;
@@ -182,34 +243,13 @@ static int transform1(struct wire_slice whole, uint8_t proposal, struct wire_tra
 
 int wire_sa_p1_parse(struct wire_slice body, struct wire_sa_p1 *ret, struct wire_error *err)
 {
-	struct wire_slice rest, transforms, whole;
-	struct wire_proposal proposal;
+	static const struct sa_reader reader = {proposal1, transform1};
 	int rc = wire_sa1_check(body, err);
 
 	if (rc)
 		return rc;
-	ret->doi = wire_get32(body.p);
-	ret->situation = wire_get32(body.p + 4);
-	ret->proposals = 0;
-	ret->count = 0;
-	if (ret->doi != IKE_DOI_IPSEC || ret->situation != IKE_SIT_IDENTITY)
-		return 0;
-	rest = (struct wire_slice){body.p + 8, body.len - 8};
-	while ((rc = wire_proposal_next(&rest, &proposal, &transforms, err)) > 0) {
-		if (proposal.protocol != IKE_PROTO1_ISAKMP)
-			return wire_bad(err, IKE_PAYLOAD_SA,
-					"a phase 1 proposal that is not ISAKMP");
-		ret->proposals++;
-		while ((rc = wire_sub_next(&transforms, IKE_PAYLOAD_TRANSFORM, TRANSFORM_LEN,
-					   &whole, err)) > 0) {
-			rc = transform1(whole, proposal.number, &ret->transform[ret->count++], err);
-			if (rc)
-				return rc;
-		}
-		if (rc)
-			return rc;
-	}
-	return rc;
+	ret->proposals = ret->count = 0;
+	return sa_walk(body, &reader, ret, &ret->doi, &ret->situation, err);
 }
 
 bool wire_transform1_same(const struct wire_transform1 *a, const struct wire_transform1 *b)
@@ -220,8 +260,10 @@ bool wire_transform1_same(const struct wire_transform1 *a, const struct wire_tra
 
 /* ------------------------------------------------------------------ phase 2 */
 
-static void attr_p2(struct wire_transform2 *t, struct attr_state *st, const struct wire_attr *attr)
+static void attr_p2(void *arg, struct attr_state *st, const struct wire_attr *attr)
 {
+	struct wire_transform2 *t = arg;
+
 	switch (attr->type) {
 	case IKE_ATTR_P2_LIFE_TYPE:
 		st->life_type = basic(st, attr);
@@ -230,28 +272,23 @@ static void attr_p2(struct wire_transform2 *t, struct attr_state *st, const stru
 		life_duration(st, attr, &t->life_s, &t->life_kb);
 		return;
 	case IKE_ATTR_P2_GROUP:
-		once(st, attr->type);
-		t->group = basic(st, attr);
+		t->group = single(st, attr);
 		return;
 	case IKE_ATTR_P2_ENCAP:
-		once(st, attr->type);
-		t->encap = basic(st, attr);
+		t->encap = single(st, attr);
 		return;
 	case IKE_ATTR_P2_AUTH:
-		once(st, attr->type);
-		t->auth = basic(st, attr);
+		t->auth = single(st, attr);
 		t->auth_present = true;
 		return;
 	case IKE_ATTR_P2_KEY_LENGTH:
-		once(st, attr->type);
-		t->key_bits = basic(st, attr);
+		t->key_bits = single(st, attr);
 		return;
 	case IKE_ATTR_P2_ECN_TUNNEL: /* RFC 3168: changes nothing we do */
 		once(st, attr->type);
 		return;
 	case IKE_ATTR_P2_ESN:
-		once(st, attr->type);
-		t->esn = basic(st, attr) == 1;
+		t->esn = single(st, attr) == 1;
 		return;
 	}
 	unknown(&t->unknown, &t->first_unknown, attr->type);
@@ -306,31 +343,6 @@ static const char *meaning_p2(struct wire_transform2 *t)
 	return t->id == t->auth ? NULL : "an AH transform that contradicts its attribute";
 }
 
-static int transform2(struct wire_slice whole, uint8_t protocol, struct wire_transform2 *t,
-		      struct wire_error *err)
-{
-	struct wire_slice attrs = {whole.p + TRANSFORM_LEN, whole.len - TRANSFORM_LEN};
-	struct attr_state st = {0};
-	struct wire_attr attr;
-	const char *why;
-	int rc;
-
-	memset(t, 0, sizeof(*t));
-	t->number = whole.p[4];
-	t->id = whole.p[5];
-	t->protocol = protocol;
-	t->whole = whole;
-	while ((rc = wire_attr_next(&attrs, &attr, err)) > 0)
-		attr_p2(t, &st, &attr);
-	if (rc)
-		return rc;
-	if (st.life_type)
-		problem(&st, "a life type without a duration");
-	why = meaning_p2(t);
-	t->problem = st.problem ? st.problem : why;
-	return 0;
-}
-
 static int spi_check(const struct wire_proposal *proposal, struct wire_error *err)
 {
 	if (proposal->protocol != IKE_PROTO1_ESP && proposal->protocol != IKE_PROTO1_AH)
@@ -342,38 +354,49 @@ static int spi_check(const struct wire_proposal *proposal, struct wire_error *er
 	return 0;
 }
 
+static int proposal2(void *arg, struct wire_proposal *proposal, struct wire_error *err)
+{
+	struct wire_sa_p2 *sa = arg;
+	int rc = spi_check(proposal, err);
+
+	if (rc)
+		return rc;
+	proposal->first = sa->count;
+	sa->proposal[sa->proposals++] = *proposal;
+	return 0;
+}
+
+static int transform2(void *arg, const struct wire_proposal *proposal, struct wire_slice whole,
+		      struct wire_error *err)
+{
+	struct wire_sa_p2 *sa = arg;
+	struct wire_transform2 *t = &sa->transform[sa->count++];
+	struct attr_state st = {0};
+	const char *why;
+	int rc;
+
+	memset(t, 0, sizeof(*t));
+	t->number = whole.p[4];
+	t->id = whole.p[5];
+	t->protocol = proposal->protocol;
+	t->whole = whole;
+	rc = attrs_walk(whole, &st, t, attr_p2, err);
+	if (rc)
+		return rc;
+	why = meaning_p2(t);
+	t->problem = st.problem ? st.problem : why;
+	return 0;
+}
+
 int wire_sa_p2_parse(struct wire_slice body, struct wire_sa_p2 *ret, struct wire_error *err)
 {
-	struct wire_slice rest, transforms, whole;
-	struct wire_proposal proposal;
+	static const struct sa_reader reader = {proposal2, transform2};
 	int rc = wire_sa1_check(body, err);
 
 	if (rc)
 		return rc;
-	ret->doi = wire_get32(body.p);
-	ret->situation = wire_get32(body.p + 4);
-	ret->proposals = 0;
-	ret->count = 0;
-	if (ret->doi != IKE_DOI_IPSEC || ret->situation != IKE_SIT_IDENTITY)
-		return 0;
-	rest = (struct wire_slice){body.p + 8, body.len - 8};
-	while ((rc = wire_proposal_next(&rest, &proposal, &transforms, err)) > 0) {
-		rc = spi_check(&proposal, err);
-		if (rc)
-			return rc;
-		proposal.first = ret->count;
-		ret->proposal[ret->proposals++] = proposal;
-		while ((rc = wire_sub_next(&transforms, IKE_PAYLOAD_TRANSFORM, TRANSFORM_LEN,
-					   &whole, err)) > 0) {
-			rc = transform2(whole, proposal.protocol, &ret->transform[ret->count++],
-					err);
-			if (rc)
-				return rc;
-		}
-		if (rc)
-			return rc;
-	}
-	return rc;
+	ret->proposals = ret->count = 0;
+	return sa_walk(body, &reader, ret, &ret->doi, &ret->situation, err);
 }
 
 unsigned wire_sa_p2_bundle(const struct wire_sa_p2 *sa, unsigned at)
