@@ -13,14 +13,10 @@
 #include <arpa/inet.h>
 #include <cmocka.h>
 
-#include "datapath/internal.h"
-#include "tests/lib/verdict.h"
+#include "tests/lib/verdict_host.h"
 
-#define ME4   "192.0.2.1"
-#define ME6   "2001:db8::1"
 #define PEER4 "198.51.100.9"
 #define PEER6 "2001:db8:9::9"
-#define LO    1 /* the interface that a test run pretends to leave by */
 
 enum { WEB, TELNET, DATABASE, RANGE, HOSTS, HOSTS6, FILTERS };
 
@@ -34,26 +30,16 @@ static const struct filter_spec specs[FILTERS] = {
 	[HOSTS6] = {XI_DIR_OUT, XI_ACT_NEGOTIATE, "2001:db8:9::/48", NULL},
 };
 
-static struct image *image;
-static struct testrun *run;
-static struct datapath *dp;
+static struct verdict_host host;
 
-static int open_run(void **state)
+static int open_host(void **state)
 {
-	struct xi_addr me[] = {verdict_addr(ME4), verdict_addr(ME6)};
-	struct testrun_opts opts = {.me = me, .me_count = 2, .owns_esp = true};
-
-	image = filters_compile(specs, FILTERS);
-	run = verdict_open(image, &opts);
-	dp = testrun_datapath(run);
-	return 0;
+	return verdict_host_open(&host, specs, FILTERS);
 }
 
-static int close_run(void **state)
+static int close_host(void **state)
 {
-	testrun_close(run);
-	image_free(image);
-	return 0;
+	return verdict_host_close(&host);
 }
 
 /* Pretends that a worker's TAP stands beside the interface. */
@@ -62,12 +48,12 @@ static void set_tap(uint32_t tap)
 	struct xi_iface iface = {.tap_ifindex = tap};
 	uint32_t ifindex = LO;
 
-	assert_int_equal(bpf_map_update_elem(dp->map[DP_MAP_IFACE], &ifindex, &iface, 0), 0);
+	assert_int_equal(bpf_map_update_elem(host.dp->map[DP_MAP_IFACE], &ifindex, &iface, 0), 0);
 }
 
 static struct testrun_result out(const struct frame_spec *spec)
 {
-	return verdict_of(run, XI_HOOK_TC_EGRESS, spec);
+	return verdict_of(host.run, XI_HOOK_TC_EGRESS, spec);
 }
 
 static struct testrun_result tcp4(const char *dst, uint16_t sport, uint16_t dport)
@@ -114,7 +100,7 @@ static void permit_block_and_no_match(void **state)
 
 	expect_fate(result, PASS, NONE);
 	assert_int_equal(result.action, XI_ACT_PERMIT);
-	assert_int_equal(result.filter_idx, filters_index(image, WEB));
+	assert_int_equal(result.filter_idx, filters_index(host.image, WEB));
 	/* Not "accept": the next TC program of the chain has its say. */
 	assert_int_equal(result.retval, -1);
 	result = tcp4("203.0.113.5", 1, 23);
@@ -122,7 +108,7 @@ static void permit_block_and_no_match(void **state)
 	result = tcp4("203.0.113.5", 1, 80);
 	expect_fate(result, PASS, NONE);
 	assert_int_equal(result.action, XI_ACT_NONE);
-	assert_int_equal(datapath_totals(dp, &totals), 0);
+	assert_int_equal(datapath_totals(host.dp, &totals), 0);
 	assert_int_equal(totals.out_permit.packets, 1);
 	assert_int_equal(totals.out_block.packets, 1);
 	assert_int_equal(totals.out_none.packets, 1);
@@ -135,23 +121,23 @@ static void without_a_worker_nothing_leaves(void **state)
 
 	expect_fate(result, DROP, NO_WORKER);
 	/* But the negotiation starts all the same. */
-	assert_int_equal(verdict_events(run, XI_EVENT_NEED_SA, NULL), 1);
+	assert_int_equal(verdict_events(host.run, XI_EVENT_NEED_SA, NULL), 1);
 }
 
 static void without_an_sa_it_is_held(void **state)
 {
-	uint64_t held = verdict_reason(run, XI_REASON_HELD);
+	uint64_t held = verdict_reason(host.run, XI_REASON_HELD);
 	struct testrun_result result;
 	struct xi_event event;
 
 	set_tap(42);
-	verdict_events(run, XI_EVENT_NEED_SA, NULL);
+	verdict_events(host.run, XI_EVENT_NEED_SA, NULL);
 	result = tcp4("203.0.113.6", 1000, 5432);
 	expect_fate(result, REDIRECT, HELD);
 	assert_int_equal(marked(&result), XI_SA_HOLD);
-	assert_int_equal(verdict_reason(run, XI_REASON_HELD) - held, 1);
-	assert_int_equal(verdict_events(run, XI_EVENT_NEED_SA, &event), 1);
-	assert_int_equal(event.filter_idx, filters_index(image, DATABASE));
+	assert_int_equal(verdict_reason(host.run, XI_REASON_HELD) - held, 1);
+	assert_int_equal(verdict_events(host.run, XI_EVENT_NEED_SA, &event), 1);
+	assert_int_equal(event.filter_idx, filters_index(host.image, DATABASE));
 	assert_int_equal(event.pkt.remote_port, 5432);
 	assert_int_equal(event.pkt.dir, XI_DIR_OUT);
 	assert_memory_equal(event.pkt.remote, "\xcb\x00\x71\x06", 4);
@@ -161,13 +147,13 @@ static void without_an_sa_it_is_held(void **state)
 /* The filter leaves the local port open, so the SA to come will cover every one. */
 static void one_request_for_what_one_sa_will_cover(void **state)
 {
-	verdict_events(run, XI_EVENT_NEED_SA, NULL);
+	verdict_events(host.run, XI_EVENT_NEED_SA, NULL);
 	for (uint16_t port = 2000; port < 2020; port++)
 		tcp4("203.0.113.7", port, 5432);
-	assert_int_equal(verdict_events(run, XI_EVENT_NEED_SA, NULL), 1);
+	assert_int_equal(verdict_events(host.run, XI_EVENT_NEED_SA, NULL), 1);
 	/* Another peer is another SA. */
 	tcp4("203.0.113.8", 2000, 5432);
-	assert_int_equal(verdict_events(run, XI_EVENT_NEED_SA, NULL), 1);
+	assert_int_equal(verdict_events(host.run, XI_EVENT_NEED_SA, NULL), 1);
 	/* A filter of ports tells ports apart. */
 	for (uint16_t port = 6000; port < 6003; port++)
 		out(&(struct frame_spec){.src = ME4,
@@ -175,12 +161,12 @@ static void one_request_for_what_one_sa_will_cover(void **state)
 					 .proto = PROTO_UDP,
 					 .sport = 1,
 					 .dport = port});
-	assert_int_equal(verdict_events(run, XI_EVENT_NEED_SA, NULL), 3);
+	assert_int_equal(verdict_events(host.run, XI_EVENT_NEED_SA, NULL), 3);
 	/* One without a protocol does not. */
 	tcp4("198.51.100.77", 1, 80);
 	tcp4("198.51.100.77", 1, 81);
 	out(&(struct frame_spec){.src = ME4, .dst = "198.51.100.77", .proto = 1, .icmp_type = 8});
-	assert_int_equal(verdict_events(run, XI_EVENT_NEED_SA, NULL), 1);
+	assert_int_equal(verdict_events(host.run, XI_EVENT_NEED_SA, NULL), 1);
 }
 
 /* Each SA is more exact than those before it and must win over them. */
@@ -197,7 +183,7 @@ static void the_most_exact_sa_carries_the_packet(void **state)
 
 	set_tap(42);
 	for (size_t i = 0; i < 5; i++) {
-		assert_int_equal(datapath_sa_out_add(dp, &sas[i], XI_PATH_WORKER), 0);
+		assert_int_equal(datapath_sa_out_add(host.dp, &sas[i], XI_PATH_WORKER), 0);
 		result = tcp4(PEER4, 777, 8080);
 		expect_fate(result, REDIRECT, NONE);
 		assert_int_equal(marked(&result), i + 1);
@@ -212,7 +198,7 @@ static void the_most_exact_sa_carries_the_packet(void **state)
 	result = out(&(struct frame_spec){.src = ME4, .dst = PEER4, .proto = 1, .icmp_type = 8});
 	assert_int_equal(marked(&result), 1);
 	for (size_t i = 0; i < 5; i++)
-		assert_int_equal(datapath_sa_out_del(dp, &sas[i]), 0);
+		assert_int_equal(datapath_sa_out_del(host.dp, &sas[i]), 0);
 	result = tcp4(PEER4, 777, 8080);
 	expect_fate(result, REDIRECT, HELD);
 }
@@ -224,12 +210,12 @@ static void a_rekeyed_sa_is_not_removed_with_the_old_one(void **state)
 	struct testrun_result result;
 
 	set_tap(42);
-	datapath_sa_out_add(dp, &old, XI_PATH_WORKER);
-	datapath_sa_out_add(dp, &new, XI_PATH_WORKER);
-	assert_int_equal(datapath_sa_out_del(dp, &old), 0);
+	datapath_sa_out_add(host.dp, &old, XI_PATH_WORKER);
+	datapath_sa_out_add(host.dp, &new, XI_PATH_WORKER);
+	assert_int_equal(datapath_sa_out_del(host.dp, &old), 0);
 	result = out(&spec);
 	assert_int_equal(marked(&result), 11);
-	assert_int_equal(datapath_sa_flush(dp), 0);
+	assert_int_equal(datapath_sa_flush(host.dp), 0);
 	result = out(&spec);
 	expect_fate(result, REDIRECT, HELD);
 }
@@ -239,13 +225,13 @@ static void kernel_sas_pass_and_dead_ones_do_not(void **state)
 	struct xi_sa_params sa = sa_of(20, PEER4, 0, 0, 0);
 	struct testrun_result result;
 
-	datapath_sa_out_add(dp, &sa, XI_PATH_XFRM);
+	datapath_sa_out_add(host.dp, &sa, XI_PATH_XFRM);
 	result = tcp4(PEER4, 1, 2);
 	expect_fate(result, PASS, NONE);
-	datapath_sa_out_add(dp, &sa, XI_PATH_DROP);
+	datapath_sa_out_add(host.dp, &sa, XI_PATH_DROP);
 	result = tcp4(PEER4, 1, 2);
 	expect_fate(result, DROP, NO_WORKER);
-	datapath_sa_out_del(dp, &sa);
+	datapath_sa_out_del(host.dp, &sa);
 }
 
 static void a_selector_of_a_subnet_has_no_form(void **state)
@@ -253,9 +239,9 @@ static void a_selector_of_a_subnet_has_no_form(void **state)
 	struct xi_sa_params sa = sa_of(30, PEER4, 0, 0, 0);
 
 	sa.sel.remote.len = 24;
-	assert_int_equal(datapath_sa_out_add(dp, &sa, XI_PATH_WORKER), -EOPNOTSUPP);
+	assert_int_equal(datapath_sa_out_add(host.dp, &sa, XI_PATH_WORKER), -EOPNOTSUPP);
 	sa = sa_of(30, PEER4, 0, 0, 80);
-	assert_int_equal(datapath_sa_out_add(dp, &sa, XI_PATH_WORKER), -EINVAL);
+	assert_int_equal(datapath_sa_out_add(host.dp, &sa, XI_PATH_WORKER), -EINVAL);
 }
 
 /* A block filter is stronger than any SA: the SA only says how, not whether. */
@@ -264,10 +250,10 @@ static void an_sa_opens_nothing_that_is_blocked(void **state)
 	struct xi_sa_params sa = sa_of(40, "203.0.113.5", 0, 0, 0);
 	struct testrun_result result;
 
-	datapath_sa_out_add(dp, &sa, XI_PATH_WORKER);
+	datapath_sa_out_add(host.dp, &sa, XI_PATH_WORKER);
 	result = tcp4("203.0.113.5", 1, 23);
 	expect_fate(result, DROP, BLOCKED);
-	datapath_sa_out_del(dp, &sa);
+	datapath_sa_out_del(host.dp, &sa);
 }
 
 static void what_cannot_be_protected_passes(void **state)
@@ -288,23 +274,23 @@ static void what_cannot_be_protected_passes(void **state)
 	struct image *other = filters_compile(all, 2);
 	struct testrun_result result;
 
-	assert_int_equal(datapath_swap(dp, other, NULL), 0);
-	assert_int_equal(bpf_map_update_elem(dp->map[DP_MAP_LOCAL], &key, &broadcast, 0), 0);
-	verdict_events(run, XI_EVENT_NEED_SA, NULL);
+	assert_int_equal(datapath_swap(host.dp, other, NULL), 0);
+	assert_int_equal(bpf_map_update_elem(host.dp->map[DP_MAP_LOCAL], &key, &broadcast, 0), 0);
+	verdict_events(host.run, XI_EVENT_NEED_SA, NULL);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		result = out(&cases[i]);
 		expect_fate(result, PASS, UNSECURABLE);
 	}
-	assert_int_equal(verdict_events(run, XI_EVENT_NEED_SA, NULL), 0);
+	assert_int_equal(verdict_events(host.run, XI_EVENT_NEED_SA, NULL), 0);
 	/* A group MAC address under a host's IP address gets nothing through. */
 	struct frame frame;
 
 	frame_build(&frame, &(struct frame_spec){.src = ME4, .dst = PEER4, .proto = PROTO_UDP});
 	memset(frame.data, 0xff, 6);
-	result = verdict_of_frame(run, XI_HOOK_TC_EGRESS, &frame);
+	result = verdict_of_frame(host.run, XI_HOOK_TC_EGRESS, &frame);
 	expect_fate(result, REDIRECT, HELD);
-	bpf_map_delete_elem(dp->map[DP_MAP_LOCAL], &key);
-	assert_int_equal(datapath_swap(dp, image, NULL), 0);
+	bpf_map_delete_elem(host.dp->map[DP_MAP_LOCAL], &key);
+	assert_int_equal(datapath_swap(host.dp, host.image, NULL), 0);
 	image_free(other);
 }
 
@@ -340,7 +326,7 @@ static void fragments_of_permitted_datagrams_pass(void **state)
 	spec.frag_off = 4;
 	result = out(&spec);
 	expect_fate(result, PASS, NONE);
-	assert_int_equal(result.filter_idx, filters_index(image, WEB));
+	assert_int_equal(result.filter_idx, filters_index(host.image, WEB));
 }
 
 static void vlan_tags_go_along_to_the_worker(void **state)
@@ -353,7 +339,7 @@ static void vlan_tags_go_along_to_the_worker(void **state)
 		&frame,
 		&(struct frame_spec){
 			.src = ME4, .dst = PEER4, .proto = PROTO_UDP, .vlans = 1, .payload = 100});
-	result = verdict_of_frame(run, XI_HOOK_TC_EGRESS, &frame);
+	result = verdict_of_frame(host.run, XI_HOOK_TC_EGRESS, &frame);
 	expect_fate(result, REDIRECT, HELD);
 	assert_int_equal(marked(&result), XI_SA_HOLD);
 	assert_int_equal(result.out_len, frame.len);
@@ -378,5 +364,5 @@ int main(void)
 		cmocka_unit_test(vlan_tags_go_along_to_the_worker),
 	};
 
-	return cmocka_run_group_tests(tests, open_run, close_run);
+	return cmocka_run_group_tests(tests, open_host, close_host);
 }

@@ -13,14 +13,10 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "datapath/internal.h"
-#include "tests/lib/verdict.h"
+#include "tests/lib/verdict_host.h"
 
-#define ME4   "192.0.2.1"
-#define ME6   "2001:db8::1"
 #define PEER4 "192.0.2.9"
 #define PEER6 "2001:db8::9"
-#define LO    1 /* the interface that a test run pretends to come from */
 
 enum { WEB, TELNET, DATABASE, OPEN_DB, NEAR, DATABASE6, TELNET6, FILTERS };
 
@@ -36,31 +32,21 @@ static const struct filter_spec specs[FILTERS] = {
 		     .local_port = 23},
 };
 
-static struct image *image;
-static struct testrun *run;
-static struct datapath *dp;
+static struct verdict_host host;
 
-static int open_run(void **state)
+static int open_host(void **state)
 {
-	struct xi_addr me[] = {verdict_addr(ME4), verdict_addr(ME6)};
-	struct testrun_opts opts = {.me = me, .me_count = 2, .owns_esp = true};
-
-	image = filters_compile(specs, FILTERS);
-	run = verdict_open(image, &opts);
-	dp = testrun_datapath(run);
-	return 0;
+	return verdict_host_open(&host, specs, FILTERS);
 }
 
-static int close_run(void **state)
+static int close_host(void **state)
 {
-	testrun_close(run);
-	image_free(image);
-	return 0;
+	return verdict_host_close(&host);
 }
 
 static struct testrun_result in(const struct frame_spec *spec)
 {
-	return verdict_of(run, XI_HOOK_XDP_INGRESS, spec);
+	return verdict_of(host.run, XI_HOOK_XDP_INGRESS, spec);
 }
 
 static struct testrun_result tcp4(const char *src, const char *dst, uint16_t dport)
@@ -73,34 +59,34 @@ static struct xi_count hits(unsigned filter)
 {
 	struct xi_count counts[FILTERS];
 
-	assert_int_equal(datapath_filter_counts(dp, counts, FILTERS), 0);
-	return counts[filters_index(image, filter)];
+	assert_int_equal(datapath_filter_counts(host.dp, counts, FILTERS), 0);
+	return counts[filters_index(host.image, filter)];
 }
 
 static void permit_block_and_no_match(void **state)
 {
 	struct testrun_result result;
 	struct xi_totals before, after;
-	uint64_t blocked = verdict_reason(run, XI_REASON_BLOCKED);
+	uint64_t blocked = verdict_reason(host.run, XI_REASON_BLOCKED);
 
-	datapath_totals(dp, &before);
+	datapath_totals(host.dp, &before);
 	result = tcp4("203.0.113.5", ME4, 443);
 	expect_fate(result, PASS, NONE);
 	assert_int_equal(result.action, XI_ACT_PERMIT);
-	assert_int_equal(result.filter_idx, filters_index(image, WEB));
+	assert_int_equal(result.filter_idx, filters_index(host.image, WEB));
 	result = tcp4("203.0.113.5", ME4, 23);
 	expect_fate(result, DROP, BLOCKED);
-	assert_int_equal(result.filter_idx, filters_index(image, TELNET));
+	assert_int_equal(result.filter_idx, filters_index(host.image, TELNET));
 	result = tcp4("203.0.113.5", ME4, 80);
 	expect_fate(result, PASS, NONE);
 	assert_int_equal(result.action, XI_ACT_NONE);
 	assert_int_equal(result.filter_idx, XI_NO_FILTER);
-	datapath_totals(dp, &after);
+	datapath_totals(host.dp, &after);
 	assert_int_equal(after.in_permit.packets - before.in_permit.packets, 1);
 	assert_int_equal(after.in_block.packets - before.in_block.packets, 1);
 	assert_int_equal(after.in_none.packets - before.in_none.packets, 1);
 	assert_int_equal(after.in_block.bytes - before.in_block.bytes, 40);
-	assert_int_equal(verdict_reason(run, XI_REASON_BLOCKED) - blocked, 1);
+	assert_int_equal(verdict_reason(host.run, XI_REASON_BLOCKED) - blocked, 1);
 }
 
 static void me_is_only_me(void **state)
@@ -145,16 +131,16 @@ static void pass_through_accepts_and_tells(void **state)
 	struct testrun_result result;
 	struct xi_event event;
 
-	verdict_events(run, XI_EVENT_CLEAR_ACCEPTED, NULL);
+	verdict_events(host.run, XI_EVENT_CLEAR_ACCEPTED, NULL);
 	result = tcp4("203.0.113.77", ME4, 5433);
 	expect_fate(result, PASS, NONE);
 	result = tcp4("203.0.113.77", ME4, 5433);
 	expect_fate(result, PASS, NONE);
 	/* Once a second is enough to start one negotiation. */
-	assert_int_equal(verdict_events(run, XI_EVENT_CLEAR_ACCEPTED, &event), 1);
-	assert_int_equal(event.filter_idx, filters_index(image, OPEN_DB));
+	assert_int_equal(verdict_events(host.run, XI_EVENT_CLEAR_ACCEPTED, &event), 1);
+	assert_int_equal(event.filter_idx, filters_index(host.image, OPEN_DB));
 	assert_memory_equal(event.pkt.remote, "\xcb\x00\x71\x4d", 4);
-	assert_int_equal(event.generation, datapath_generation(dp));
+	assert_int_equal(event.generation, datapath_generation(host.dp));
 }
 
 static void what_cannot_be_protected_passes(void **state)
@@ -172,13 +158,13 @@ static void what_cannot_be_protected_passes(void **state)
 	/* Not yet known as a broadcast address: an ordinary neighbour. */
 	result = in(&cases[2]);
 	expect_fate(result, DROP, CLEAR_INBOUND);
-	assert_int_equal(bpf_map_update_elem(dp->map[DP_MAP_LOCAL], &key, &broadcast, 0), 0);
+	assert_int_equal(bpf_map_update_elem(host.dp->map[DP_MAP_LOCAL], &key, &broadcast, 0), 0);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		result = in(&cases[i]);
 		expect_fate(result, PASS, UNSECURABLE);
 		assert_int_equal(result.action, XI_ACT_NEGOTIATE);
 	}
-	bpf_map_delete_elem(dp->map[DP_MAP_LOCAL], &key);
+	bpf_map_delete_elem(host.dp->map[DP_MAP_LOCAL], &key);
 }
 
 /* --------------------------------------------------------------- ESP and AH */
@@ -204,15 +190,15 @@ static void esp_of_a_known_spi_goes_to_its_worker(void **state)
 	struct testrun_result result;
 
 	assert_true(xsk >= 0);
-	assert_int_equal(datapath_sa_in_add(dp, &sa4, XI_PATH_WORKER), 0);
-	assert_int_equal(datapath_sa_in_add(dp, &sa6, XI_PATH_WORKER), 0);
+	assert_int_equal(datapath_sa_in_add(host.dp, &sa4, XI_PATH_WORKER), 0);
+	assert_int_equal(datapath_sa_in_add(host.dp, &sa6, XI_PATH_WORKER), 0);
 	/* Nobody there yet: closed, not open. */
 	result = esp(PEER4, ME4, PROTO_ESP, 0x1000);
 	expect_fate(result, DROP, NO_WORKER);
-	assert_int_equal(bpf_map_update_elem(dp->map[DP_MAP_IFACE], &ifindex, &iface, 0), 0);
+	assert_int_equal(bpf_map_update_elem(host.dp->map[DP_MAP_IFACE], &ifindex, &iface, 0), 0);
 	result = esp(PEER4, ME4, PROTO_ESP, 0x1000);
 	expect_fate(result, DROP, NO_WORKER);
-	assert_int_equal(bpf_map_update_elem(dp->map[DP_MAP_XSKS], &index, &xsk, 0), 0);
+	assert_int_equal(bpf_map_update_elem(host.dp->map[DP_MAP_XSKS], &index, &xsk, 0), 0);
 	result = esp(PEER4, ME4, PROTO_ESP, 0x1000);
 	expect_fate(result, REDIRECT, NONE);
 	result = esp(PEER6, ME6, PROTO_AH, 0x1000);
@@ -222,17 +208,17 @@ static void esp_of_a_known_spi_goes_to_its_worker(void **state)
 	expect_fate(result, DROP, INVALID_SPI);
 	result = esp(PEER4, ME4, PROTO_ESP, 0x1001);
 	expect_fate(result, DROP, INVALID_SPI);
-	assert_int_equal(datapath_sa_in_del(dp, &sa4), 0);
+	assert_int_equal(datapath_sa_in_del(host.dp, &sa4), 0);
 	result = esp(PEER4, ME4, PROTO_ESP, 0x1000);
 	expect_fate(result, DROP, INVALID_SPI);
-	datapath_sa_in_del(dp, &sa6);
+	datapath_sa_in_del(host.dp, &sa6);
 	close(xsk);
 	/* The kernel took the closed socket out of the map. */
-	assert_int_equal(datapath_sa_in_add(dp, &sa4, XI_PATH_WORKER), 0);
+	assert_int_equal(datapath_sa_in_add(host.dp, &sa4, XI_PATH_WORKER), 0);
 	result = esp(PEER4, ME4, PROTO_ESP, 0x1000);
 	expect_fate(result, DROP, NO_WORKER);
-	datapath_sa_in_del(dp, &sa4);
-	bpf_map_delete_elem(dp->map[DP_MAP_IFACE], &ifindex);
+	datapath_sa_in_del(host.dp, &sa4);
+	bpf_map_delete_elem(host.dp->map[DP_MAP_IFACE], &ifindex);
 }
 
 static void esp_of_the_kernel_passes(void **state)
@@ -240,13 +226,13 @@ static void esp_of_the_kernel_passes(void **state)
 	struct xi_sa_params sa = sa_of(ME4, PROTO_ESP, 0x2000);
 	struct testrun_result result;
 
-	assert_int_equal(datapath_sa_in_add(dp, &sa, XI_PATH_XFRM), 0);
+	assert_int_equal(datapath_sa_in_add(host.dp, &sa, XI_PATH_XFRM), 0);
 	result = esp(PEER4, ME4, PROTO_ESP, 0x2000);
 	expect_fate(result, PASS, NONE);
-	assert_int_equal(datapath_sa_in_add(dp, &sa, XI_PATH_DROP), 0);
+	assert_int_equal(datapath_sa_in_add(host.dp, &sa, XI_PATH_DROP), 0);
 	result = esp(PEER4, ME4, PROTO_ESP, 0x2000);
 	expect_fate(result, DROP, NO_WORKER);
-	datapath_sa_in_del(dp, &sa);
+	datapath_sa_in_del(host.dp, &sa);
 }
 
 static void unknown_spi_is_told(void **state)
@@ -254,12 +240,12 @@ static void unknown_spi_is_told(void **state)
 	struct testrun_result result;
 	struct xi_event event;
 
-	verdict_events(run, XI_EVENT_INVALID_SPI, NULL);
+	verdict_events(host.run, XI_EVENT_INVALID_SPI, NULL);
 	for (unsigned i = 0; i < 5; i++) {
 		result = esp("192.0.2.33", ME4, PROTO_ESP, 0xabcdef01);
 		expect_fate(result, DROP, INVALID_SPI);
 	}
-	assert_int_equal(verdict_events(run, XI_EVENT_INVALID_SPI, &event), 1);
+	assert_int_equal(verdict_events(host.run, XI_EVENT_INVALID_SPI, &event), 1);
 	assert_int_equal(event.spi, 0xabcdef01);
 	assert_int_equal(event.reason, XI_REASON_INVALID_SPI);
 }
@@ -270,7 +256,7 @@ static void events_of_a_flood_are_bounded(void **state)
 	struct frame_spec spec = {.dst = ME4, .proto = PROTO_ESP, .spi = 99};
 	char src[32];
 
-	verdict_events(run, XI_EVENT_INVALID_SPI, NULL);
+	verdict_events(host.run, XI_EVENT_INVALID_SPI, NULL);
 	for (unsigned i = 0; i < 2000; i++) {
 		struct testrun_result result;
 
@@ -280,7 +266,7 @@ static void events_of_a_flood_are_bounded(void **state)
 		expect_fate(result, DROP, INVALID_SPI);
 	}
 	/* 200 in each second that the loop touched; it takes far less than four. */
-	assert_in_range(verdict_events(run, XI_EVENT_INVALID_SPI, NULL), 1, 800);
+	assert_in_range(verdict_events(host.run, XI_EVENT_INVALID_SPI, NULL), 1, 800);
 }
 
 static void esp_not_to_us_is_ordinary(void **state)
@@ -323,7 +309,7 @@ static void later_fragments_follow_the_first(void **state)
 	expect_fate(result, PASS, NONE);
 	result = in(&later);
 	expect_fate(result, PASS, NONE);
-	assert_int_equal(result.filter_idx, filters_index(image, WEB));
+	assert_int_equal(result.filter_idx, filters_index(host.image, WEB));
 	/* Another datagram, another protocol, another sender: not this verdict. */
 	later.ident = 101;
 	result = in(&later);
@@ -349,7 +335,7 @@ static void fragments_of_a_blocked_datagram(void **state)
 	spec.frag_off = 5;
 	result = in(&spec);
 	expect_fate(result, DROP, BLOCKED);
-	assert_int_equal(result.filter_idx, filters_index(image, TELNET));
+	assert_int_equal(result.filter_idx, filters_index(host.image, TELNET));
 }
 
 static void ipv6_fragments_follow_by_identification(void **state)
@@ -371,7 +357,7 @@ static void ipv6_fragments_follow_by_identification(void **state)
 	later.frag_off = 6;
 	result = in(&later);
 	expect_fate(result, DROP, BLOCKED);
-	assert_int_equal(result.filter_idx, filters_index(image, TELNET6));
+	assert_int_equal(result.filter_idx, filters_index(host.image, TELNET6));
 }
 
 /* A cached verdict must not outlive the list that gave it. */
@@ -389,7 +375,7 @@ static void fragment_verdicts_end_with_their_list(void **state)
 
 	later.frag_off = 5;
 	expect_fate(result, PASS, NONE);
-	assert_int_equal(datapath_swap(dp, image, NULL), 0);
+	assert_int_equal(datapath_swap(host.dp, host.image, NULL), 0);
 	result = in(&later);
 	expect_fate(result, DROP, FRAGMENT);
 }
@@ -406,14 +392,14 @@ static void interface_class_is_looked_up(void **state)
 	struct testrun_result result;
 	uint32_t ifindex = LO;
 
-	assert_int_equal(datapath_swap(dp, other, NULL), 0);
+	assert_int_equal(datapath_swap(host.dp, other, NULL), 0);
 	result = tcp4(PEER4, ME4, 80);
 	expect_fate(result, PASS, NONE);
-	assert_int_equal(bpf_map_update_elem(dp->map[DP_MAP_IFACE], &ifindex, &iface, 0), 0);
+	assert_int_equal(bpf_map_update_elem(host.dp->map[DP_MAP_IFACE], &ifindex, &iface, 0), 0);
 	result = tcp4(PEER4, ME4, 80);
 	expect_fate(result, DROP, BLOCKED);
-	bpf_map_delete_elem(dp->map[DP_MAP_IFACE], &ifindex);
-	assert_int_equal(datapath_swap(dp, image, NULL), 0);
+	bpf_map_delete_elem(host.dp->map[DP_MAP_IFACE], &ifindex);
+	assert_int_equal(datapath_swap(host.dp, host.image, NULL), 0);
 	image_free(other);
 }
 
@@ -422,17 +408,17 @@ static void drop_events_on_request(void **state)
 	struct testrun_result result;
 	struct xi_event event;
 
-	verdict_events(run, XI_EVENT_DROP, NULL);
+	verdict_events(host.run, XI_EVENT_DROP, NULL);
 	result = tcp4("203.0.113.50", ME4, 23);
 	expect_fate(result, DROP, BLOCKED);
-	assert_int_equal(verdict_events(run, XI_EVENT_DROP, NULL), 0);
-	dp->ctl->flags |= XI_CTL_DROP_EVENTS;
+	assert_int_equal(verdict_events(host.run, XI_EVENT_DROP, NULL), 0);
+	host.dp->ctl->flags |= XI_CTL_DROP_EVENTS;
 	result = tcp4("203.0.113.50", ME4, 23);
 	expect_fate(result, DROP, BLOCKED);
-	assert_int_equal(verdict_events(run, XI_EVENT_DROP, &event), 1);
+	assert_int_equal(verdict_events(host.run, XI_EVENT_DROP, &event), 1);
 	assert_int_equal(event.reason, XI_REASON_BLOCKED);
 	assert_int_equal(event.pkt.local_port, 23);
-	dp->ctl->flags &= ~XI_CTL_DROP_EVENTS;
+	host.dp->ctl->flags &= ~XI_CTL_DROP_EVENTS;
 }
 
 static void without_a_list_nothing_passes(void **state)
@@ -454,13 +440,14 @@ static void without_a_list_nothing_passes(void **state)
 /* A table that went missing under the program: closed. */
 static void a_damaged_list_lets_nothing_pass(void **state)
 {
-	uint32_t slot = dp->ctl->active;
+	uint32_t slot = host.dp->ctl->active;
 	struct testrun_result result;
 
-	assert_int_equal(bpf_map_delete_elem(dp->map[DP_MAP_TABLES + XI_TABLE_SPACE], &slot), 0);
+	assert_int_equal(bpf_map_delete_elem(host.dp->map[DP_MAP_TABLES + XI_TABLE_SPACE], &slot),
+			 0);
 	result = tcp4("203.0.113.5", ME4, 443);
 	expect_fate(result, DROP, NO_POLICY);
-	assert_int_equal(datapath_swap(dp, image, NULL), 0);
+	assert_int_equal(datapath_swap(host.dp, host.image, NULL), 0);
 	result = tcp4("203.0.113.5", ME4, 443);
 	expect_fate(result, PASS, NONE);
 }
@@ -471,14 +458,14 @@ static void what_came_out_of_esp_is_checked_again(void **state)
 	struct testrun_result result;
 
 	spec.dport = 5432;
-	result = verdict_of(run, XI_HOOK_TC_INJECT, &spec);
+	result = verdict_of(host.run, XI_HOOK_TC_INJECT, &spec);
 	expect_fate(result, PASS, NONE);
 	assert_int_equal(result.action, XI_ACT_NEGOTIATE);
 	spec.dport = 23;
-	result = verdict_of(run, XI_HOOK_TC_INJECT, &spec);
+	result = verdict_of(host.run, XI_HOOK_TC_INJECT, &spec);
 	expect_fate(result, DROP, SECURED_BLOCKED);
 	spec.dport = 443;
-	result = verdict_of(run, XI_HOOK_TC_INJECT, &spec);
+	result = verdict_of(host.run, XI_HOOK_TC_INJECT, &spec);
 	expect_fate(result, PASS, NONE);
 }
 
@@ -508,5 +495,5 @@ int main(void)
 		cmocka_unit_test(what_came_out_of_esp_is_checked_again),
 	};
 
-	return cmocka_run_group_tests(tests, open_run, close_run);
+	return cmocka_run_group_tests(tests, open_host, close_host);
 }
