@@ -13,6 +13,10 @@
 
 #include "tests/lib/verdict.h"
 
+/* The two ends, where it does not matter who they are; for frame_spec. */
+#define V4 .src = "192.0.2.1", .dst = "192.0.2.2"
+#define V6 .src = "2001:db8::1", .dst = "2001:db8::2"
+
 static struct testrun *run;
 static struct frame frame;
 
@@ -128,19 +132,15 @@ static void protocols_with_ports(void **state)
 	static const uint8_t without[] = {2, 4, 41, 46, 47, 89, 103, 112, 253, 255};
 
 	for (size_t i = 0; i < sizeof(with); i++) {
-		struct xi_pkt pkt = parsed(&(struct frame_spec){.src = "192.0.2.1",
-								.dst = "192.0.2.2",
-								.proto = with[i],
-								.sport = 1000 + i,
-								.dport = 2000 + i});
+		struct xi_pkt pkt = parsed(&(struct frame_spec){
+			V4, .proto = with[i], .sport = 1000 + i, .dport = 2000 + i});
 
 		assert_int_equal(pkt.proto, with[i]);
 		assert_int_equal(pkt.remote_port, 1000 + i);
 		assert_int_equal(pkt.local_port, 2000 + i);
 	}
 	for (size_t i = 0; i < sizeof(without); i++) {
-		struct xi_pkt pkt = parsed(&(struct frame_spec){
-			.src = "192.0.2.1", .dst = "192.0.2.2", .proto = without[i]});
+		struct xi_pkt pkt = parsed(&(struct frame_spec){V4, .proto = without[i]});
 
 		assert_int_equal(pkt.proto, without[i]);
 		assert_int_equal(pkt.remote_port, 0);
@@ -150,19 +150,13 @@ static void protocols_with_ports(void **state)
 
 static void icmp_type_and_code(void **state)
 {
-	struct xi_pkt pkt = parsed(&(struct frame_spec){.src = "192.0.2.1",
-							.dst = "192.0.2.2",
-							.proto = 1,
-							.icmp_type = 3,
-							.icmp_code = 4});
+	struct xi_pkt pkt =
+		parsed(&(struct frame_spec){V4, .proto = 1, .icmp_type = 3, .icmp_code = 4});
 
 	assert_int_equal(pkt.icmp_type, 3);
 	assert_int_equal(pkt.icmp_code, 4);
 	assert_int_equal(pkt.remote_port, 0);
-	pkt = parsed(&(struct frame_spec){.src = "2001:db8::1",
-					  .dst = "2001:db8::2",
-					  .proto = PROTO_ICMP6,
-					  .icmp_type = 128});
+	pkt = parsed(&(struct frame_spec){V6, .proto = PROTO_ICMP6, .icmp_type = 128});
 	assert_int_equal(pkt.icmp_type, 128);
 	assert_int_equal(pkt.flags & XI_PKT_ND, 0);
 }
@@ -181,10 +175,7 @@ static void neighbour_discovery_has_hop_limit_255(void **state)
 	spec.hops = 254;
 	assert_int_equal(parsed(&spec).flags & XI_PKT_ND, 0);
 	/* The same numbers in IPv4 mean nothing. */
-	assert_int_equal(parsed(&(struct frame_spec){.src = "192.0.2.1",
-						     .dst = "192.0.2.2",
-						     .proto = PROTO_ICMP6,
-						     .icmp_type = 135,
+	assert_int_equal(parsed(&(struct frame_spec){V4, .proto = PROTO_ICMP6, .icmp_type = 135,
 						     .hops = 255})
 					 .flags &
 				 XI_PKT_ND,
@@ -216,11 +207,7 @@ static void group_destinations(void **state)
 
 static void vlan_tags(void **state)
 {
-	struct frame_spec spec = {.src = "192.0.2.1",
-				  .dst = "192.0.2.2",
-				  .proto = PROTO_TCP,
-				  .sport = 1024,
-				  .dport = 80};
+	struct frame_spec spec = {V4, .proto = PROTO_TCP, .sport = 1024, .dport = 80};
 	struct testrun_result result;
 
 	for (spec.vlans = 1; spec.vlans <= 2; spec.vlans++) {
@@ -237,11 +224,7 @@ static void vlan_tags(void **state)
 
 static void ipv4_options_are_skipped(void **state)
 {
-	struct frame_spec spec = {.src = "192.0.2.1",
-				  .dst = "192.0.2.2",
-				  .proto = PROTO_UDP,
-				  .sport = 4500,
-				  .dport = 500};
+	struct frame_spec spec = {V4, .proto = PROTO_UDP, .sport = 4500, .dport = 500};
 
 	for (spec.options = 0; spec.options <= 10; spec.options++) {
 		struct xi_pkt pkt = parsed(&spec);
@@ -255,11 +238,7 @@ static void ipv4_options_are_skipped(void **state)
 static void ipv6_extension_headers_are_walked(void **state)
 {
 	static const uint8_t kinds[] = {0, 43, 60};
-	struct frame_spec spec = {.src = "2001:db8::1",
-				  .dst = "2001:db8::2",
-				  .proto = PROTO_TCP,
-				  .sport = 7,
-				  .dport = 9};
+	struct frame_spec spec = {V6, .proto = PROTO_TCP, .sport = 7, .dport = 9};
 
 	for (size_t i = 0; i < sizeof(kinds); i++)
 		for (spec.ext_len = 0; spec.ext_len <= 64; spec.ext_len += 8) {
@@ -280,8 +259,7 @@ static void ipv6_extension_headers_are_walked(void **state)
 /* What follows AH or ESP belongs to their SA: they are the protocol. */
 static void ah_and_esp_end_the_walk(void **state)
 {
-	struct frame_spec spec = {
-		.src = "2001:db8::1", .dst = "2001:db8::2", .proto = PROTO_AH, .spi = 0x1234};
+	struct frame_spec spec = {V6, .proto = PROTO_AH, .spi = 0x1234};
 
 	assert_int_equal(parsed(&spec).proto, PROTO_AH);
 	assert_int_equal(parsed(&spec).remote_port, 0);
@@ -293,14 +271,10 @@ static void ah_and_esp_end_the_walk(void **state)
 
 static void ipv4_fragments(void **state)
 {
-	struct frame_spec spec = {.src = "192.0.2.1",
-				  .dst = "192.0.2.2",
-				  .proto = PROTO_UDP,
-				  .sport = 1111,
-				  .dport = 2222,
-				  .payload = 64,
-				  .ident = 77,
-				  .frag_more = 1};
+	struct frame_spec spec = {
+		V4,	     .proto = PROTO_UDP, .sport = 1111, .dport = 2222, .payload = 64,
+		.ident = 77, .frag_more = 1,
+	};
 	struct xi_pkt pkt = parsed(&spec);
 
 	assert_int_equal(pkt.flags, XI_PKT_FIRST_FRAG);
@@ -317,15 +291,10 @@ static void ipv4_fragments(void **state)
 
 static void ipv6_fragments(void **state)
 {
-	struct frame_spec spec = {.src = "2001:db8::1",
-				  .dst = "2001:db8::2",
-				  .proto = PROTO_UDP,
-				  .sport = 1111,
-				  .dport = 2222,
-				  .payload = 64,
-				  .exts = 2,
-				  .ext = {44, 60},
-				  .frag_more = 1};
+	struct frame_spec spec = {
+		V6,	   .proto = PROTO_UDP, .sport = 1111,  .dport = 2222, .payload = 64,
+		.exts = 2, .ext = {44, 60},    .frag_more = 1,
+	};
 	struct xi_pkt pkt = parsed(&spec);
 
 	assert_int_equal(pkt.flags, XI_PKT_FIRST_FRAG);
@@ -346,12 +315,7 @@ static void ipv6_fragments(void **state)
 /* RFC 7112: the first fragment has the whole chain. */
 static void ipv6_first_fragment_without_upper_header(void **state)
 {
-	struct frame_spec spec = {.src = "2001:db8::1",
-				  .dst = "2001:db8::2",
-				  .proto = 60,
-				  .exts = 1,
-				  .ext = {44},
-				  .frag_more = 1};
+	struct frame_spec spec = {V6, .proto = 60, .exts = 1, .ext = {44}, .frag_more = 1};
 
 	frame_build(&frame, &spec);
 	expect_malformed();
@@ -381,30 +345,19 @@ static void other_protocols_pass_unread(void **state)
 static void truncated_at_every_byte(void **state)
 {
 	static const struct frame_spec specs[] = {
-		{.src = "192.0.2.1", .dst = "192.0.2.2", .proto = PROTO_TCP, .options = 3},
-		{.src = "192.0.2.1", .dst = "192.0.2.2", .proto = PROTO_UDP, .vlans = 2},
-		{.src = "192.0.2.1", .dst = "192.0.2.2", .proto = 1, .payload = 4},
-		{.src = "192.0.2.1", .dst = "192.0.2.2", .proto = PROTO_ESP, .spi = 256},
-		{.src = "192.0.2.1", .dst = "192.0.2.2", .proto = PROTO_AH, .spi = 256},
-		{.src = "192.0.2.1", .dst = "192.0.2.2", .proto = 132},
-		{.src = "192.0.2.1", .dst = "192.0.2.2", .proto = 47, .payload = 8},
-		{.src = "192.0.2.1", .dst = "192.0.2.2", .proto = PROTO_UDP, .frag_more = 1},
-		{.src = "192.0.2.1", .dst = "192.0.2.2", .proto = 17, .frag_off = 3, .payload = 16},
-		{.src = "2001:db8::1",
-		 .dst = "2001:db8::2",
-		 .proto = PROTO_TCP,
-		 .exts = 3,
-		 .ext = {0, 43, 60},
-		 .ext_len = 8},
-		{.src = "2001:db8::1",
-		 .dst = "2001:db8::2",
-		 .proto = PROTO_UDP,
-		 .exts = 1,
-		 .ext = {44},
-		 .frag_more = 1,
-		 .payload = 8},
-		{.src = "2001:db8::1", .dst = "2001:db8::2", .proto = PROTO_ICMP6, .vlans = 1},
-		{.src = "2001:db8::1", .dst = "2001:db8::2", .proto = 59, .payload = 3},
+		{V4, .proto = PROTO_TCP, .options = 3},
+		{V4, .proto = PROTO_UDP, .vlans = 2},
+		{V4, .proto = 1, .payload = 4},
+		{V4, .proto = PROTO_ESP, .spi = 256},
+		{V4, .proto = PROTO_AH, .spi = 256},
+		{V4, .proto = 132},
+		{V4, .proto = 47, .payload = 8},
+		{V4, .proto = PROTO_UDP, .frag_more = 1},
+		{V4, .proto = 17, .frag_off = 3, .payload = 16},
+		{V6, .proto = PROTO_TCP, .exts = 3, .ext = {0, 43, 60}, .ext_len = 8},
+		{V6, .proto = PROTO_UDP, .exts = 1, .ext = {44}, .frag_more = 1, .payload = 8},
+		{V6, .proto = PROTO_ICMP6, .vlans = 1},
+		{V6, .proto = 59, .payload = 3},
 	};
 	uint64_t before = verdict_reason(run, XI_REASON_MALFORMED);
 	unsigned drops = 0;
@@ -424,12 +377,7 @@ static void truncated_at_every_byte(void **state)
 /* Bytes behind the packet are not part of it, whatever they contain. */
 static void ethernet_padding_is_not_read(void **state)
 {
-	struct frame_spec spec = {.src = "192.0.2.1",
-				  .dst = "192.0.2.2",
-				  .proto = PROTO_UDP,
-				  .sport = 1,
-				  .dport = 2,
-				  .trailer = 18};
+	struct frame_spec spec = {V4, .proto = PROTO_UDP, .sport = 1, .dport = 2, .trailer = 18};
 
 	frame_build(&frame, &spec);
 	expect_well_formed();
@@ -438,8 +386,7 @@ static void ethernet_padding_is_not_read(void **state)
 	expect_malformed();
 	frame.data[frame.l3 + 3] = 20;
 	expect_malformed();
-	spec = (struct frame_spec){
-		.src = "2001:db8::1", .dst = "2001:db8::2", .proto = PROTO_TCP, .trailer = 30};
+	spec = (struct frame_spec){V6, .proto = PROTO_TCP, .trailer = 30};
 	frame_build(&frame, &spec);
 	expect_well_formed();
 	frame.data[frame.l3 + 5] = 19;
@@ -447,22 +394,13 @@ static void ethernet_padding_is_not_read(void **state)
 	frame.data[frame.l3 + 5] = 0;
 	expect_malformed();
 	/* An extension header that begins in the packet and ends in the padding. */
-	spec = (struct frame_spec){.src = "2001:db8::1",
-				   .dst = "2001:db8::2",
-				   .proto = 59,
-				   .exts = 1,
-				   .ext = {60},
-				   .trailer = 30};
+	spec = (struct frame_spec){V6, .proto = 59, .exts = 1, .ext = {60}, .trailer = 30};
 	frame_build(&frame, &spec);
 	expect_well_formed();
 	frame.data[frame.l3 + 5] = 4;
 	expect_malformed();
 	/* A first fragment too short for its ports: the padding would lend them. */
-	spec = (struct frame_spec){.src = "192.0.2.1",
-				   .dst = "192.0.2.2",
-				   .proto = PROTO_TCP,
-				   .frag_more = 1,
-				   .trailer = 20};
+	spec = (struct frame_spec){V4, .proto = PROTO_TCP, .frag_more = 1, .trailer = 20};
 	frame_build(&frame, &spec);
 	expect_well_formed();
 	frame.data[frame.l3 + 3] = 20 + 8;
@@ -473,12 +411,8 @@ static void ethernet_padding_is_not_read(void **state)
 
 static void lying_headers(void **state)
 {
-	struct frame_spec v4 = {.src = "192.0.2.1", .dst = "192.0.2.2", .proto = PROTO_TCP};
-	struct frame_spec v6 = {.src = "2001:db8::1",
-				.dst = "2001:db8::2",
-				.proto = PROTO_TCP,
-				.exts = 1,
-				.ext = {60}};
+	struct frame_spec v4 = {V4, .proto = PROTO_TCP};
+	struct frame_spec v6 = {V6, .proto = PROTO_TCP, .exts = 1, .ext = {60}};
 
 	for (unsigned ihl = 0; ihl < 5; ihl++) {
 		frame_build(&frame, &v4);
@@ -539,12 +473,7 @@ static void oddities_pass(void **state)
 
 static void frames_of_several_buffers(void **state)
 {
-	struct frame_spec spec = {.src = "192.0.2.1",
-				  .dst = "192.0.2.2",
-				  .proto = PROTO_TCP,
-				  .sport = 1,
-				  .dport = 2,
-				  .payload = 8900};
+	struct frame_spec spec = {V4, .proto = PROTO_TCP, .sport = 1, .dport = 2, .payload = 8900};
 	struct testrun_result result = verdict_of(run, XI_HOOK_XDP_INGRESS, &spec);
 
 	expect_fate(result, PASS, NONE);
