@@ -14,35 +14,13 @@
 #include <cmocka.h>
 
 #include "ike/engine.h"
-#include "tests/lib/sim.h"
+#include "tests/lib/sim_scenes.h"
 
 /* Messages of sim_acquire(): 1 to 6 main mode, 7 to 9 quick mode. */
 #define AT_VERSION  17
 #define AT_RESERVED (WIRE_HEADER_LEN + 1) /* of the first payload */
 #define AT_DOI	    (WIRE_HEADER_LEN + 4)
 #define AT_SIT	    (WIRE_HEADER_LEN + 8)
-
-static enum sim_fate drop_all(struct sim *sim, struct sim_packet *packet, void *arg)
-{
-	return DROP;
-}
-
-static struct v1_mm *mm_of(struct sim *sim, enum sim_who who)
-{
-	return LIST_FIRST(&sim->host[who].engine->v1.mms);
-}
-
-static unsigned count_logged(const struct sim_host *host, const char *text)
-{
-	unsigned count = 0;
-	const char *at = host->log;
-
-	while ((at = strstr(at, text))) {
-		count++;
-		at += strlen(text);
-	}
-	return count;
-}
 
 static void put_be32(uint8_t b[4], uint32_t value)
 {
@@ -59,7 +37,7 @@ static unsigned after_changed_message1(size_t at, uint8_t value)
 	struct sim_packet *first;
 	unsigned count;
 
-	sim->wire = drop_all;
+	sim->wire = sim_drop_all;
 	sim_acquire(sim, ALICE);
 	first = sim->kept[1];
 	first->bytes[at] = value;
@@ -96,7 +74,7 @@ static uint16_t answer_to_changed_message1(size_t at, uint8_t value)
 	struct wire_notify notify;
 	struct wire_chain chain;
 
-	sim->wire = drop_all;
+	sim->wire = sim_drop_all;
 	sim_acquire(sim, ALICE);
 	sim->kept[1]->bytes[at + 3] = value;
 	sim_inject(sim, BOB, sim->kept[1]->bytes, sim->kept[1]->len);
@@ -162,7 +140,7 @@ static void a_replayed_refusal_is_answered_at_a_bounded_rate(void **state)
 	const struct sim_packet *message1 = sim->kept[7];
 	unsigned sent = sim->sent;
 
-	sim->wire = drop_all;
+	sim->wire = sim_drop_all;
 	for (int i = 0; i < 1000; i++)
 		sim_inject(sim, BOB, message1->bytes, message1->len);
 	assert_true(sim->sent - sent <= 20);
@@ -178,7 +156,7 @@ static void a_replayed_refusal_is_answered_at_a_bounded_rate(void **state)
 static void tell_bob(struct sim *sim, bool delete, uint32_t doi)
 {
 	uint8_t mem[V1_MESSAGE_MAX], hash[CRYPTO_DIGEST_MAX], iv[CRYPTO_BLOCK_MAX], number[4];
-	struct v1_mm *mm = mm_of(sim, ALICE);
+	struct v1_mm *mm = sim_mm(sim, ALICE);
 	size_t hash_len = crypto_digest_len(mm->method.hash), at, rest;
 	static uint32_t id = 0x1000;
 	struct wire_buf wb;
@@ -231,7 +209,7 @@ static void a_quick_mode_that_cannot_be_noted_leaves_no_sa(void **state)
 	sim_acquire(sim, ALICE);
 	sim_run(sim, 100);
 	assert_int_equal(sim->host[BOB].sa_count, 1);
-	ids = &mm_of(sim, BOB)->ids;
+	ids = &sim_mm(sim, BOB)->ids;
 	ids->id = realloc(ids->id, IKE_MESSAGE_IDS_MAX * sizeof(*ids->id));
 	assert_non_null(ids->id);
 	memset(ids->id, 0, IKE_MESSAGE_IDS_MAX * sizeof(*ids->id));
@@ -429,7 +407,7 @@ static void abandoned_main_modes_do_not_flood_the_log(void **state)
 	struct ike_path path = {bob->addr, {.family = 4, .b = {192, 0, 2, 0}}, 500, 500};
 	uint8_t mem[SIM_PACKET_MAX];
 
-	sim->wire = drop_all;
+	sim->wire = sim_drop_all;
 	sim_acquire(sim, ALICE);
 	memcpy(mem, sim->kept[1]->bytes, sim->kept[1]->len);
 	for (unsigned i = 0; i < 300; i++) {
@@ -442,8 +420,8 @@ static void abandoned_main_modes_do_not_flood_the_log(void **state)
 	bob->log_len = 0;
 	sim_run(sim, 31000);
 	assert_int_equal(sim_mms(sim, BOB), 0);
-	assert_true(count_logged(bob, "did not finish main mode") >= 1);
-	assert_true(count_logged(bob, "did not finish main mode") <= 30);
+	assert_true(sim_count_logged(bob, "did not finish main mode") >= 1);
+	assert_true(sim_count_logged(bob, "did not finish main mode") <= 30);
 	sim_free(sim);
 }
 

@@ -9,23 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "tests/lib/sim.h"
-
-static struct sim *sim_up(void)
-{
-	struct sim *sim = sim_new();
-
-	assert_int_equal(sim_acquire(sim, ALICE), 0);
-	sim_run(sim, 100);
-	assert_int_equal(sim->host[ALICE].sa_count, 1);
-	assert_int_equal(sim->host[BOB].sa_count, 1);
-	return sim;
-}
-
-static enum sim_fate cut(struct sim *sim, struct sim_packet *packet, void *arg)
-{
-	return DROP;
-}
+#include "tests/lib/sim_scenes.h"
 
 /* RFC 2407 4.5.4: the responder is the shorter one and says so in message 8. */
 static void the_shorter_lifetime_wins(void **state)
@@ -103,7 +87,7 @@ static void a_pair_ends_at_its_hard_lifetime(void **state)
 {
 	struct sim *sim = sim_up();
 
-	sim->wire = cut;
+	sim->wire = sim_drop_all;
 	sim_run(sim, 3590 * 1000);
 	assert_int_equal(sim->host[ALICE].sa_count, 1);
 	assert_int_equal(sim->host[BOB].sa_count, 1);
