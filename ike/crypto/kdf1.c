@@ -6,18 +6,11 @@
 #include <openssl/crypto.h>
 
 #include "ike/crypto/kdf1.h"
+#include "util/bytes.h"
 
 #define COOKIE_LEN 8
 #define NONCE_MAX  256
 #define COUNT(a)   (sizeof(a) / sizeof(*(a)))
-
-static void put32(uint8_t b[4], uint32_t value)
-{
-	b[0] = value >> 24;
-	b[1] = value >> 16 & 0xff;
-	b[2] = value >> 8 & 0xff;
-	b[3] = value & 0xff;
-}
 
 int ikev1_skeyid_psk(enum xi_integ prf, const void *psk, size_t psk_len, const void *ni,
 		     size_t ni_len, const void *nr, size_t nr_len, uint8_t ret[CRYPTO_DIGEST_MAX])
@@ -152,7 +145,7 @@ int ikev1_phase2_iv(enum xi_integ hash, enum xi_cipher cipher,
 	const struct crypto_part parts[] = {{last_block, xi_cipher_info(cipher)->block_len},
 					    {mid, sizeof(mid)}};
 
-	put32(mid, message_id);
+	put_be32(mid, message_id);
 	return iv_from(hash, cipher, parts, COUNT(parts), ret);
 }
 
@@ -182,7 +175,7 @@ int ikev1_hash_2(const struct ikev1_keys *keys, uint32_t message_id, const void 
 	uint8_t mid[4];
 	const struct crypto_part parts[] = {{mid, sizeof(mid)}, {ni, ni_len}, {rest, rest_len}};
 
-	put32(mid, message_id);
+	put_be32(mid, message_id);
 	return crypto_prf(keys->prf, keys->skeyid_a, crypto_digest_len(keys->prf), parts,
 			  COUNT(parts), ret);
 }
@@ -193,7 +186,7 @@ int ikev1_hash_3(const struct ikev1_keys *keys, uint32_t message_id, const void 
 	uint8_t head[5] = {0};
 	const struct crypto_part parts[] = {{head, sizeof(head)}, {ni, ni_len}, {nr, nr_len}};
 
-	put32(head + 1, message_id);
+	put_be32(head + 1, message_id);
 	return crypto_prf(keys->prf, keys->skeyid_a, crypto_digest_len(keys->prf), parts,
 			  COUNT(parts), ret);
 }
@@ -213,7 +206,7 @@ int ikev1_keymat(const struct ikev1_keys *keys, const void *gxy, size_t gxy_len,
 
 	if (!digest)
 		return -EINVAL;
-	put32(spi_b, spi);
+	put_be32(spi_b, spi);
 	while (done < len) {
 		size_t take = len - done < digest ? len - done : digest;
 

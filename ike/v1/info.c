@@ -78,14 +78,6 @@ static int finish(struct v1_mm *mm, struct wire_buf *wb, uint32_t message_id)
 	return err ? err : ike_send(mm->engine, &mm->path, wb->p, wb->len);
 }
 
-static void spi_bytes(uint32_t spi, uint8_t ret[4])
-{
-	ret[0] = (uint8_t)(spi >> 24);
-	ret[1] = (uint8_t)(spi >> 16);
-	ret[2] = (uint8_t)(spi >> 8);
-	ret[3] = (uint8_t)spi;
-}
-
 static void mm_spi(const struct v1_mm *mm, uint8_t ret[2 * WIRE_COOKIE_LEN])
 {
 	memcpy(ret, mm->cookie_i, WIRE_COOKIE_LEN);
@@ -101,7 +93,7 @@ void v1_info_notify(struct v1_mm *mm, uint32_t spi, uint16_t type)
 	if (begin(mm, &wb, mem, &message_id))
 		return;
 	if (spi) {
-		spi_bytes(spi, bytes);
+		put_be32(bytes, spi);
 		wire_put_notify1(&wb, IKE_PROTO1_ESP, bytes, 4, type, NULL, 0);
 	} else {
 		mm_spi(mm, bytes);
@@ -118,7 +110,7 @@ void v1_info_delete_child(struct v1_mm *mm, uint32_t spi_in)
 
 	if (begin(mm, &wb, mem, &message_id))
 		return;
-	spi_bytes(spi_in, bytes);
+	put_be32(bytes, spi_in);
 	wire_put_delete1(&wb, IKE_PROTO1_ESP, 4, bytes, 1);
 	if (!finish(mm, &wb, message_id))
 		mm->engine->counters.deletes_out++;
@@ -186,7 +178,7 @@ static void take_delete(struct v1_mm *mm, const struct wire_payload *payload)
 		struct wire_slice spi = wire_delete_spi(&del, i);
 
 		if (del.protocol == IKE_PROTO1_ESP && spi.len == 4) {
-			struct v1_child *child = child_named(mm, wire_get32(spi.p));
+			struct v1_child *child = child_named(mm, get_be32(spi.p));
 
 			engine->counters.deletes_in += child != NULL;
 			if (child) {
@@ -210,7 +202,7 @@ static struct v1_qm *refused_quick_mode(struct v1_mm *mm, const struct wire_noti
 	LIST_FOREACH(qm, &mm->qms, of_mm) {
 		if (qm->state != V1_QM_I1_SENT)
 			continue;
-		if (notify->spi.len == 4 && wire_get32(notify->spi.p) == qm->spi_in)
+		if (notify->spi.len == 4 && get_be32(notify->spi.p) == qm->spi_in)
 			return qm;
 		only = qm;
 		waiting++;

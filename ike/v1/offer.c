@@ -282,7 +282,7 @@ int v1_choose_p2(const struct ike_rule *rule, const struct wire_sa_p2 *offer,
 
 			if (wire_sa_p2_bundle(offer, j) != 1 || rule->qm[i].protocol != 50 ||
 			    proposal->protocol != IKE_PROTO1_ESP || proposal->spi.len != 4 ||
-			    wire_get32(proposal->spi.p) < 256)
+			    get_be32(proposal->spi.p) < 256)
 				continue;
 			for (unsigned k = 0; k < proposal->count; k++) {
 				const struct wire_transform2 *t =
@@ -291,7 +291,7 @@ int v1_choose_p2(const struct ike_rule *rule, const struct wire_sa_p2 *offer,
 				if (!acceptable_p2(rule, &rule->qm[i], t))
 					continue;
 				*ret = (struct v1_p2_choice){proposal, t, &rule->qm[i],
-							     wire_get32(proposal->spi.p)};
+							     get_be32(proposal->spi.p)};
 				return 0;
 			}
 		}

@@ -188,7 +188,7 @@ static const char *check_message2(struct v1_qm *qm, const struct wire_chain *cha
 	if (wire_sa_p2_parse(wire_chain_find(chain, IKE_PAYLOAD_SA, 0)->body, sa, &err))
 		return err.why;
 	if (sa->proposals != 1 || sa->count != 1 || sa->proposal[0].spi.len != 4 ||
-	    wire_get32(sa->proposal[0].spi.p) < 256)
+	    get_be32(sa->proposal[0].spi.p) < 256)
 		return "it does not choose exactly one proposal with an SPI";
 	*ret_method = our_offer(qm, &sa->transform[0]);
 	if (!*ret_method)
@@ -263,7 +263,7 @@ void v1_quick_message2(struct v1_qm *qm, const struct ike_header *hdr, const uin
 	nonce = wire_chain_find(&chain, IKE_PAYLOAD_NONCE, 0)->body;
 	memcpy(qm->nr.b, nonce.p, nonce.len);
 	qm->nr.len = (uint16_t)nonce.len;
-	qm->spi_out = wire_get32(sa.proposal[0].spi.p);
+	qm->spi_out = get_be32(sa.proposal[0].spi.p);
 	life_s = v1_shorter(v1_life_s(method), sa.transform[0].life_s);
 	life_kb = v1_shorter(v1_life_kb(method), sa.transform[0].life_kb);
 	take_responder_lifetime(&chain, &life_s, &life_kb);

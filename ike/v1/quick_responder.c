@@ -135,7 +135,7 @@ static int read_request(const struct v1_mm *mm, const struct wire_chain *chain, 
 		return refuse(refusal, IKE_N1_SITUATION_NOT_SUPPORTED,
 			      "a situation other than identity only");
 	if (ret->sa.proposals && ret->sa.proposal[0].spi.len == 4)
-		refusal->spi = wire_get32(ret->sa.proposal[0].spi.p);
+		refusal->spi = get_be32(ret->sa.proposal[0].spi.p);
 	if (take_ids(mm, chain, &ret->traffic, refusal))
 		return -EPROTO;
 	ret->rule = find_rule(mm, &ret->traffic, refusal);
@@ -171,9 +171,10 @@ static void put_life(struct wire_buf *wb, uint16_t type, uint32_t value)
 static void put_responder_lifetime(const struct v1_qm *qm, const struct request *request,
 				   struct wire_buf *wb)
 {
-	uint8_t mem[32], spi[4] = {qm->spi_in >> 24, qm->spi_in >> 16, qm->spi_in >> 8, qm->spi_in};
+	uint8_t mem[32], spi[4];
 	struct wire_buf data;
 
+	put_be32(spi, qm->spi_in);
 	wire_buf_init(&data, mem, sizeof(mem));
 	put_life(&data, IKE_LIFE_SECONDS, request->life_s);
 	if (request->life_kb)

@@ -42,15 +42,17 @@ void wire_put8(struct wire_buf *wb, uint8_t value)
 
 void wire_put16(struct wire_buf *wb, uint16_t value)
 {
-	const uint8_t b[2] = {value >> 8, value & 0xff};
+	uint8_t b[2];
 
+	put_be16(b, value);
 	wire_put(wb, b, sizeof(b));
 }
 
 void wire_put32(struct wire_buf *wb, uint32_t value)
 {
-	const uint8_t b[4] = {value >> 24, value >> 16 & 0xff, value >> 8 & 0xff, value & 0xff};
+	uint8_t b[4];
 
+	put_be32(b, value);
 	wire_put(wb, b, sizeof(b));
 }
 
@@ -80,7 +82,8 @@ void wire_patch(struct wire_buf *wb, size_t at, const void *data, size_t len)
 
 void wire_patch16(struct wire_buf *wb, size_t at, uint16_t value)
 {
-	const uint8_t b[2] = {value >> 8, value & 0xff};
+	uint8_t b[2];
 
+	put_be16(b, value);
 	wire_patch(wb, at, b, sizeof(b));
 }

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "util/bytes.h"
+
 struct wire_slice {
 	const uint8_t *p;
 	size_t len;
@@ -27,22 +29,6 @@ struct wire_error {
 
 /* Fills err when there is one and returns -EBADMSG. */
 int wire_bad(struct wire_error *err, uint8_t payload, const char *why);
-
-/* Big-endian reads; the caller has checked that the bytes are there. */
-static inline uint16_t wire_get16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static inline uint32_t wire_get32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
-static inline uint64_t wire_get64(const uint8_t *p)
-{
-	return (uint64_t)wire_get32(p) << 32 | wire_get32(p + 4);
-}
 
 /*
  * A writer. After the first write that does not fit, `overflow` is set and

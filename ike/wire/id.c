@@ -52,7 +52,7 @@ int wire_id_parse(unsigned major, struct wire_slice body, struct wire_id *ret,
 	id.type = body.p[0];
 	if (major == 1) {
 		id.protocol = body.p[1];
-		id.port = wire_get16(body.p + 2);
+		id.port = get_be16(body.p + 2);
 	}
 	id.data = (struct wire_slice){body.p + ID_HEAD, body.len - ID_HEAD};
 	want = fixed_len(id.type);

@@ -31,8 +31,8 @@ int wire_header_read(const void *msg, size_t len, struct ike_header *ret, struct
 	ret->minor = p[17] & 0xf;
 	ret->exchange = p[18];
 	ret->flags = p[AT_FLAGS];
-	ret->message_id = wire_get32(p + 20);
-	ret->length = wire_get32(p + AT_LENGTH);
+	ret->message_id = get_be32(p + 20);
+	ret->length = get_be32(p + AT_LENGTH);
 	return 0;
 }
 
@@ -64,7 +64,7 @@ int wire_header_parse(const void *msg, size_t len, struct ike_header *ret, struc
 
 uint64_t wire_cookie_number(const uint8_t cookie[WIRE_COOKIE_LEN])
 {
-	return wire_get64(cookie);
+	return get_be64(cookie);
 }
 
 void wire_iter_init(struct wire_iter *it, uint8_t first, const void *p, size_t len)
@@ -83,7 +83,7 @@ int wire_iter_next(struct wire_iter *it, struct wire_payload *ret, struct wire_e
 		return wire_bad(err, type, "too many payloads");
 	if (it->left < GENERIC_LEN)
 		return wire_bad(err, type, "the payload header is cut short");
-	len = wire_get16(it->p + 2);
+	len = get_be16(it->p + 2);
 	if (len < GENERIC_LEN)
 		return wire_bad(err, type, "the payload length is below 4");
 	if (len > it->left)

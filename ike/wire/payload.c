@@ -20,7 +20,7 @@ int wire_ke_parse(unsigned major, struct wire_slice body, struct wire_ke *ret,
 
 	if (body.len <= head)
 		return wire_bad(err, type, "an empty key exchange payload");
-	ret->group = head ? wire_get16(body.p) : 0;
+	ret->group = head ? get_be16(body.p) : 0;
 	ret->data = (struct wire_slice){body.p + head, body.len - head};
 	return 0;
 }
@@ -47,10 +47,10 @@ int wire_notify_parse(unsigned major, struct wire_slice body, struct wire_notify
 	spi_len = p[doi + 1];
 	if (spi_len > left)
 		return wire_bad(err, type, "the SPI runs past its notify payload");
-	ret->doi = doi ? wire_get32(p) : 0;
+	ret->doi = doi ? get_be32(p) : 0;
 	p += doi;
 	ret->protocol = p[0];
-	ret->type = wire_get16(p + 2);
+	ret->type = get_be16(p + 2);
 	ret->spi = (struct wire_slice){p + 4, spi_len};
 	ret->data = (struct wire_slice){p + 4 + spi_len, left - spi_len};
 	return 0;
@@ -101,7 +101,7 @@ int wire_delete_parse(unsigned major, struct wire_slice body, struct wire_delete
 		return wire_bad(err, type, "a delete payload is cut short");
 	left = body.len - doi - 4;
 	spi_size = p[1];
-	count = wire_get16(p + 2);
+	count = get_be16(p + 2);
 	if (count > WIRE_DELETE_SPI_MAX)
 		return wire_bad(err, type, "too many SPIs in a delete payload");
 	if (spi_size > SPI_LEN_ISAKMP)
@@ -111,7 +111,7 @@ int wire_delete_parse(unsigned major, struct wire_slice body, struct wire_delete
 	/* A version 2 delete of the IKE SA itself has neither size nor count. */
 	if (!spi_size != !count || (major == 1 && !count))
 		return wire_bad(err, type, "a delete payload without an SPI");
-	ret->doi = doi ? wire_get32(body.p) : 0;
+	ret->doi = doi ? get_be32(body.p) : 0;
 	ret->protocol = p[0];
 	ret->spi_size = spi_size;
 	ret->count = count;
@@ -170,7 +170,7 @@ int wire_fragment_parse(struct wire_slice body, struct wire_fragment *ret, struc
 		return wire_bad(err, IKE_PAYLOAD_FRAGMENT, "an empty fragment");
 	if (!body.p[2])
 		return wire_bad(err, IKE_PAYLOAD_FRAGMENT, "fragment number 0");
-	ret->id = wire_get16(body.p);
+	ret->id = get_be16(body.p);
 	ret->number = body.p[2];
 	ret->last = body.p[3] & 1;
 	ret->data = (struct wire_slice){body.p + 4, body.len - 4};

@@ -37,7 +37,7 @@ static uint16_t basic(struct attr_state *st, const struct wire_attr *attr)
 		problem(st, "a basic attribute in variable form");
 		return 0;
 	}
-	return wire_get16(attr->value.p);
+	return get_be16(attr->value.p);
 }
 
 /* Notes that a type below 32 came; types that come once only are refused the second time. */
@@ -108,8 +108,8 @@ static int sa_walk(struct wire_slice body, const struct sa_reader *reader, void 
 	struct wire_proposal proposal;
 	int rc;
 
-	*ret_doi = wire_get32(body.p);
-	*ret_situation = wire_get32(body.p + 4);
+	*ret_doi = get_be32(body.p);
+	*ret_situation = get_be32(body.p + 4);
 	if (*ret_doi != IKE_DOI_IPSEC || *ret_situation != IKE_SIT_IDENTITY)
 		return 0;
 	while ((rc = wire_proposal_next(&rest, &proposal, &transforms, err)) > 0) {
@@ -349,7 +349,7 @@ static int spi_check(const struct wire_proposal *proposal, struct wire_error *er
 		return 0;
 	if (proposal->spi.len != SPI_LEN)
 		return wire_bad(err, IKE_PAYLOAD_SA, "an ESP or AH proposal without a 4-byte SPI");
-	if (wire_get32(proposal->spi.p) < SPI_RESERVED)
+	if (get_be32(proposal->spi.p) < SPI_RESERVED)
 		return wire_bad(err, IKE_PAYLOAD_SA, "a reserved SPI");
 	return 0;
 }

@@ -23,7 +23,7 @@ int wire_sub_next(struct wire_slice *rest, uint8_t more, size_t min, struct wire
 		return 0;
 	if (rest->len < min)
 		return wire_bad(err, payload, "a proposal or transform is cut short");
-	len = wire_get16(rest->p + 2);
+	len = get_be16(rest->p + 2);
 	if (len < min)
 		return wire_bad(err, payload, "a proposal or transform is shorter than its header");
 	if (len > rest->len)
@@ -72,8 +72,8 @@ int wire_attr_next(struct wire_slice *attrs, struct wire_attr *ret, struct wire_
 		return 0;
 	if (attrs->len < ATTR_LEN)
 		return wire_bad(err, IKE_PAYLOAD_SA, "an attribute is cut short");
-	head = wire_get16(attrs->p);
-	second = wire_get16(attrs->p + 2);
+	head = get_be16(attrs->p);
+	second = get_be16(attrs->p + 2);
 	ret->type = head & ~ATTR_BASIC;
 	ret->basic = head & ATTR_BASIC;
 	if (ret->basic) {
@@ -167,7 +167,7 @@ int wire_sa1_check(struct wire_slice body, struct wire_error *err)
 	if (body.len < 8)
 		return wire_bad(err, IKE_PAYLOAD_SA, "no room for DOI and situation");
 	/* Another DOI or a labelled situation lays out what follows in its own way. */
-	if (wire_get32(body.p) != IKE_DOI_IPSEC || wire_get32(body.p + 4) != IKE_SIT_IDENTITY)
+	if (get_be32(body.p) != IKE_DOI_IPSEC || get_be32(body.p + 4) != IKE_SIT_IDENTITY)
 		return 0;
 	return proposals_check((struct wire_slice){body.p + 8, body.len - 8}, TRANSFORM1_LEN, false,
 			       err);

@@ -45,7 +45,7 @@ static int cp_check(struct wire_slice body, uint8_t type, struct wire_error *err
 
 		if (body.len < 4)
 			return wire_bad(err, type, "a configuration attribute is cut short");
-		len = 4 + (size_t)wire_get16(body.p + 2);
+		len = 4 + (size_t)get_be16(body.p + 2);
 		if (len > body.len)
 			return wire_bad(err, type, "a configuration attribute runs past the end");
 		if (++count > CP_ATTRS_MAX)
@@ -130,7 +130,7 @@ static int ts_check(struct wire_slice body, uint8_t type, struct wire_error *err
 
 		if (body.len < 8)
 			return wire_bad(err, type, "a traffic selector is cut short");
-		len = wire_get16(body.p + 2);
+		len = get_be16(body.p + 2);
 		want = body.p[0] == 7 ? 16 : body.p[0] == 8 ? 40 : 0;
 		if (len < 8 || len > body.len || (want && len != want))
 			return wire_bad(err, type, "a traffic selector of an impossible length");
@@ -142,7 +142,7 @@ static int ts_check(struct wire_slice body, uint8_t type, struct wire_error *err
 
 static int eap_check(struct wire_slice body, uint8_t type, struct wire_error *err)
 {
-	if (body.len < 4 || wire_get16(body.p + 2) != body.len)
+	if (body.len < 4 || get_be16(body.p + 2) != body.len)
 		return wire_bad(err, type, "an EAP message of the wrong length");
 	return 0;
 }

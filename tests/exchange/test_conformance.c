@@ -22,12 +22,6 @@
 #define AT_DOI	    (WIRE_HEADER_LEN + 4)
 #define AT_SIT	    (WIRE_HEADER_LEN + 8)
 
-static void put_be32(uint8_t b[4], uint32_t value)
-{
-	for (int i = 0; i < 4; i++)
-		b[i] = (uint8_t)(value >> (24 - 8 * i));
-}
-
 /* ------------------------------------------------------------------- headers */
 
 /* Alice's message 1 with one byte changed, given to bob; how many main modes he has then. */

@@ -48,19 +48,13 @@ static void forge_info(struct sim *sim, enum sim_who from, bool encrypted, bool 
 	sim_inject(sim, (enum sim_who) !from, mem, wb.len);
 }
 
-static void spi_of(uint32_t spi, uint8_t ret[4])
-{
-	for (int i = 0; i < 4; i++)
-		ret[i] = (uint8_t)(spi >> (24 - 8 * i));
-}
-
 static void a_delete_needs_a_valid_hash(void **state)
 {
 	struct sim *sim = sim_up();
 	struct v1_mm *mm = sim_mm(sim, ALICE);
 	uint8_t spi[4], cookies[16];
 
-	spi_of(sim->host[ALICE].sa[0].in.spi, spi);
+	put_be32(spi, sim->host[ALICE].sa[0].in.spi);
 	memcpy(cookies, mm->cookie_i, 8);
 	memcpy(cookies + 8, mm->cookie_r, 8);
 	for (int encrypted = 0; encrypted < 2; encrypted++) {
@@ -88,8 +82,8 @@ static void one_may_delete_only_what_is_one_s_own(void **state)
 	struct v1_child *child = LIST_FIRST(&sim->host[BOB].engine->v1.children);
 	uint8_t in[4], out[4], cookies[16] = {1, 2, 3};
 
-	spi_of(child->spi_in, in);
-	spi_of(child->spi_out, out);
+	put_be32(in, child->spi_in);
+	put_be32(out, child->spi_out);
 	child->path.remote.b[3] = 77;
 	forge_info(sim, ALICE, true, true, IKE_PAYLOAD_DELETE, IKE_PROTO1_ESP, in, 4, 0);
 	forge_info(sim, ALICE, true, true, IKE_PAYLOAD_DELETE, IKE_PROTO1_ESP, out, 4, 0);
@@ -261,7 +255,7 @@ static void bend_hash(unsigned number)
 	memcpy(mem, packet->bytes, packet->len);
 	if (number == 7) {
 		assert_int_equal(ikev1_phase2_iv(mm->method.hash, mm->method.cipher, mm->iv,
-						 wire_get32(mem + 20), iv),
+						 get_be32(mem + 20), iv),
 				 0);
 	} else { /* the chain of the receiver stands before this message */
 		qm = LIST_FIRST(&sim_mm(sim, to)->qms);

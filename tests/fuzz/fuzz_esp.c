@@ -21,9 +21,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "esp/bytes.h"
 #include "esp/worker_impl.h"
 #include "util/addr.h"
+#include "util/bytes.h"
 
 #define MTU 1500
 /* One SA pair for each of these, id 1 and up. */

@@ -10,9 +10,9 @@
 
 #include <cmocka.h>
 
-#include "esp/bytes.h"
 #include "esp/csum.h"
 #include "util/addr.h"
+#include "util/bytes.h"
 
 static size_t mock_rx(void *ctx, unsigned queue, struct wire_frame *frames, size_t max)
 {

@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "esp/bytes.h"
 #include "esp/csum.h"
+#include "util/bytes.h"
 
 int net_up(void **state)
 {

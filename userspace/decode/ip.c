@@ -60,7 +60,7 @@ static int parse_v4(const uint8_t *p, size_t len, struct piece *ret)
 	if (len < 20)
 		return -EBADMSG;
 	head = (size_t)(p[0] & 0xf) * 4;
-	total = wire_get16(p + 2);
+	total = get_be16(p + 2);
 	/* 0 is what captures of segmentation offload show; more than there is, a cut packet. */
 	if (!total || total > len)
 		total = len;
@@ -69,10 +69,10 @@ static int parse_v4(const uint8_t *p, size_t len, struct piece *ret)
 	ret->src.family = ret->dst.family = 4;
 	memcpy(ret->src.b, p + 12, 4);
 	memcpy(ret->dst.b, p + 16, 4);
-	ret->id = wire_get16(p + 4);
+	ret->id = get_be16(p + 4);
 	ret->proto = p[9];
 	ret->more = p[6] & 0x20;
-	ret->offset = (size_t)(wire_get16(p + 6) & 0x1fff) * 8;
+	ret->offset = (size_t)(get_be16(p + 6) & 0x1fff) * 8;
 	ret->p = p + head;
 	ret->len = total - head;
 	return 0;
@@ -84,7 +84,7 @@ static int parse_v6(const uint8_t *p, size_t len, struct piece *ret)
 
 	if (len < 40)
 		return -EBADMSG;
-	left = wire_get16(p + 4);
+	left = get_be16(p + 4);
 	if (left > len - 40)
 		left = len - 40;
 	ret->src.family = ret->dst.family = 6;
@@ -105,9 +105,9 @@ static int parse_v6(const uint8_t *p, size_t len, struct piece *ret)
 		if (size > left)
 			return -EBADMSG;
 		if (ret->proto == PROTO_FRAG) {
-			ret->id = wire_get32(p + 4);
+			ret->id = get_be32(p + 4);
 			ret->more = p[3] & 1;
-			ret->offset = wire_get16(p + 2) & 0xfff8;
+			ret->offset = get_be16(p + 2) & 0xfff8;
 		}
 		ret->proto = p[0];
 		p += size;
@@ -202,7 +202,7 @@ int decode_ip_feed(struct decode_ip *ip, const struct capture_packet *packet,
 	}
 	if (piece.len < 8)
 		return -EBADMSG;
-	udp_len = wire_get16(piece.p + 4);
+	udp_len = get_be16(piece.p + 4);
 	if (udp_len < 8)
 		return -EBADMSG;
 	/* Cut short by the capture or by a liar: what is there is shown. */
@@ -210,8 +210,8 @@ int decode_ip_feed(struct decode_ip *ip, const struct capture_packet *packet,
 		udp_len = piece.len;
 	ret->src = piece.src;
 	ret->dst = piece.dst;
-	ret->sport = wire_get16(piece.p);
-	ret->dport = wire_get16(piece.p + 2);
+	ret->sport = get_be16(piece.p);
+	ret->dport = get_be16(piece.p + 2);
 	ret->p = piece.p + 8;
 	ret->len = udp_len - 8;
 	return 1;

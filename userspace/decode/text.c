@@ -56,7 +56,7 @@ static void tell_sa_p2(const struct teller *t, struct wire_slice body)
 		const struct wire_proposal *proposal = &sa->proposal[p];
 
 		tell(t, "proposal %u: spi %08x", proposal->number,
-		     proposal->spi.len == 4 ? wire_get32(proposal->spi.p) : 0);
+		     proposal->spi.len == 4 ? get_be32(proposal->spi.p) : 0);
 		for (unsigned i = proposal->first; i < proposal->first + proposal->count; i++)
 			tell(t, "transform %u: %s%s%s", sa->transform[i].number,
 			     wire_transform2_text(&sa->transform[i], text, sizeof(text)),
@@ -79,10 +79,9 @@ static void tell_delete(const struct teller *t, struct wire_slice body)
 		tell(t, "delete this %s SA", name);
 	for (unsigned i = 0; i < del.count; i++)
 		tell(t, "delete %s spi %0*llx", name, del.spi_size == 4 ? 8 : 16,
-		     del.spi_size == 4 ? (unsigned long long)wire_get32(wire_delete_spi(&del, i).p)
-		     : del.spi_size >= 8
-			     ? (unsigned long long)wire_get64(wire_delete_spi(&del, i).p)
-			     : 0ull);
+		     del.spi_size == 4	 ? (unsigned long long)get_be32(wire_delete_spi(&del, i).p)
+		     : del.spi_size >= 8 ? (unsigned long long)get_be64(wire_delete_spi(&del, i).p)
+					 : 0ull);
 }
 
 static void tell_vendor(const struct teller *t, struct wire_slice body)
@@ -93,7 +92,7 @@ static void tell_vendor(const struct teller *t, struct wire_slice body)
 	if (ike_vendor_match(body, &vendor, &rest))
 		return;
 	if (rest.len == 4)
-		tell(t, "vendor: %s %u", ike_vendor_name(vendor), wire_get32(rest.p));
+		tell(t, "vendor: %s %u", ike_vendor_name(vendor), get_be32(rest.p));
 	else
 		tell(t, "vendor: %s", ike_vendor_name(vendor));
 }

@@ -21,7 +21,7 @@
 #include <openssl/params.h>
 #include <openssl/rand.h>
 
-#include "esp/bytes.h"
+#include "util/bytes.h"
 
 #define GCM_NONCE_LEN 12
 

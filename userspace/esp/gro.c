@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "esp/bytes.h"
 #include "esp/csum.h"
+#include "util/bytes.h"
 
 #define FLOWS	     8
 #define SEGMENTS_MAX 46

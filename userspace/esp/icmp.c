@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-#include "esp/bytes.h"
 #include "esp/csum.h"
+#include "util/bytes.h"
 
 #define HOP_LIMIT 64
 

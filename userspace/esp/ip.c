@@ -11,9 +11,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "esp/bytes.h"
 #include "esp/csum.h"
 #include "util/addr.h"
+#include "util/bytes.h"
 
 #define IP4_HDR 20
 #define IP6_HDR 40

@@ -14,7 +14,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "esp/bytes.h"
+#include "util/bytes.h"
 
 #define TRAILER_LEN 2 /* pad length, next header */
 

@@ -18,8 +18,8 @@
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
 
-#include "esp/bytes.h"
 #include "esp/ip.h"
+#include "util/bytes.h"
 
 #define IP6_HDR 40
 

@@ -11,8 +11,8 @@
 
 #include <string.h>
 
-#include "esp/bytes.h"
 #include "esp/csum.h"
+#include "util/bytes.h"
 
 #define TCP_SEQ	  4
 #define TCP_OFF	  12

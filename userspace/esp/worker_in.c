@@ -9,9 +9,9 @@
 
 #include <string.h>
 
-#include "esp/bytes.h"
 #include "esp/csum.h"
 #include "util/addr.h"
+#include "util/bytes.h"
 
 #define ETH_LEN	   14
 #define ETH_TYPE   12

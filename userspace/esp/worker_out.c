@@ -12,9 +12,9 @@
 
 #include <string.h>
 
-#include "esp/bytes.h"
 #include "esp/icmp.h"
 #include "util/addr.h"
+#include "util/bytes.h"
 
 #define ETH_SRC	    6
 #define IP6_MIN_MTU 1280

@@ -14,11 +14,11 @@
 
 #include <cmocka.h>
 
-#include "esp/bytes.h"
 #include "esp/csum.h"
 #include "esp/gro.h"
 #include "esp/segment.h"
 #include "tests/lib/esp_mock.h"
+#include "util/bytes.h"
 
 #define FIN 0x01
 #define SYN 0x02

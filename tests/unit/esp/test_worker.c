@@ -12,9 +12,9 @@
 
 #include <cmocka.h>
 
-#include "esp/bytes.h"
 #include "esp/csum.h"
 #include "tests/lib/worker_net.h"
+#include "util/bytes.h"
 
 static void tcp_crosses(struct net *net, uint8_t family, enum xi_cipher cipher, enum xi_integ integ)
 {

@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "esp/bytes.h"
 #include "tests/lib/worker_net.h"
+#include "util/bytes.h"
 
 static void the_first_packet_waits_for_its_sa(void **state)
 {

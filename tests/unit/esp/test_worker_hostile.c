@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "esp/bytes.h"
 #include "tests/lib/worker_net.h"
+#include "util/bytes.h"
 
 static void a_packet_is_accepted_once(void **state)
 {

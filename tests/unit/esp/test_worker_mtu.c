@@ -8,10 +8,10 @@
 
 #include <cmocka.h>
 
-#include "esp/bytes.h"
 #include "esp/csum.h"
 #include "tests/lib/worker_net.h"
 #include "util/addr.h"
+#include "util/bytes.h"
 
 static void what_does_not_fit_is_answered(void **state)
 {

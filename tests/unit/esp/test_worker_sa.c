@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "esp/bytes.h"
 #include "tests/lib/worker_net.h"
+#include "util/bytes.h"
 
 static void an_sa_that_nobody_may_have_is_refused(void **state)
 {

@@ -187,7 +187,7 @@ static void deletes_give_each_spi(void **state)
 	assert_int_equal(wire_delete_parse(1, written(&wb), &del, NULL), 0);
 	assert_int_equal(del.protocol, IKE_PROTO1_ESP);
 	assert_int_equal(del.count, 3);
-	assert_int_equal(wire_get32(wire_delete_spi(&del, 2).p), 0x102);
+	assert_int_equal(get_be32(wire_delete_spi(&del, 2).p), 0x102);
 }
 
 static void deletes_that_do_not_add_up_are_refused(void **state)
@@ -377,7 +377,7 @@ static void vendor_ids_are_known_by_name(void **state)
 		ike_vendor_match(hex("1e2b516905991c7d7c96fcbfb587e46100000004"), &vendor, &rest),
 		0);
 	assert_int_equal(vendor, IKE_VENDOR_MS_ISAKMP);
-	assert_int_equal(wire_get32(rest.p), 4);
+	assert_int_equal(get_be32(rest.p), 4);
 	/* One byte too many where nothing may follow, one missing, and nothing. */
 	assert_int_equal(ike_vendor_match(hex("4a131c81070358455c5728f20e95452f00"), &vendor, NULL),
 			 -ENOENT);

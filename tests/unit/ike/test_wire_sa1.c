@@ -308,7 +308,7 @@ static void every_esp_suite_survives_the_wire(void **state)
 			wire_put_sa_p2(&wb, 0xc0ffee01, &t, 1);
 			assert_int_equal(wire_sa_p2_parse(written(&wb), &p2, NULL), 0);
 			assert_int_equal(p2.proposals, 1);
-			assert_int_equal(wire_get32(p2.proposal[0].spi.p), 0xc0ffee01);
+			assert_int_equal(get_be32(p2.proposal[0].spi.p), 0xc0ffee01);
 			assert_null(p2.transform[0].problem);
 			assert_int_equal(p2.transform[0].xi_cipher, c);
 			assert_int_equal(p2.transform[0].xi_integ, h);
@@ -337,7 +337,7 @@ static void the_responder_answers_with_its_own_spi(void **state)
 	wire_msg_begin(&wb, &(struct ike_header){.major = 1});
 	wire_put_sa_p2_chosen(&wb, &p2.proposal[0], 0x01020304, &p2.transform[0]);
 	assert_int_equal(wire_sa_p2_parse(written(&wb), &p2, NULL), 0);
-	assert_int_equal(wire_get32(p2.proposal[0].spi.p), 0x01020304);
+	assert_int_equal(get_be32(p2.proposal[0].spi.p), 0x01020304);
 	assert_int_equal(p2.proposal[0].number, 1);
 	assert_int_equal(p2.transform[0].number, 2);
 	assert_int_equal(p2.transform[0].xi_cipher, XI_CIPHER_AES256_CBC);

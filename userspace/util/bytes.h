@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Numbers in packets: big endian, at any address. */
-#ifndef ESP_BYTES_H
-#define ESP_BYTES_H
+/* Numbers in packets: big endian, at any address, in bytes that the caller knows are there. */
+#ifndef UTIL_BYTES_H
+#define UTIL_BYTES_H
 
 #include <stdint.h>
 
@@ -13,6 +13,11 @@ static inline uint16_t get_be16(const uint8_t *p)
 static inline uint32_t get_be32(const uint8_t *p)
 {
 	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static inline uint64_t get_be64(const uint8_t *p)
+{
+	return (uint64_t)get_be32(p) << 32 | get_be32(p + 4);
 }
 
 static inline void put_be16(uint8_t *p, uint16_t v)
