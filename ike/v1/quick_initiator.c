@@ -222,36 +222,61 @@ static void finish(struct v1_qm *qm)
 	v1_quick_count_limit(qm->mm);
 }
 
+/* Decrypts message 2 and verifies its HASH; iv becomes the next IV. False: dropped and counted. */
+static bool open_message2(struct v1_qm *qm, const struct ike_header *hdr, const uint8_t *msg,
+			  size_t len, uint8_t iv[CRYPTO_BLOCK_MAX], struct wire_chain *ret)
+{
+	struct v1_mm *mm = qm->mm;
+	struct wire_error err = {"the HASH is wrong", 0};
+	uint8_t hash[CRYPTO_DIGEST_MAX];
+	struct wire_slice rest;
+	char text[V1_NAME];
+
+	if (v1_decrypt(mm, iv, hdr, msg, len, ret, &err) || v1_expect(V1_MSG_QM2, ret, &err)) {
+		bad(qm, v1_error_text(&err, text));
+		return false;
+	}
+	rest = v1_behind_hash(ret);
+	if (ikev1_hash_2(&mm->keys, qm->message_id, qm->ni.b, qm->ni.len, rest.p, rest.len, hash) ||
+	    !v1_hash_is(ret, mm, hash)) {
+		mm->engine->counters.dropped_bad_hash++;
+		bad(qm, "the HASH is wrong");
+		return false;
+	}
+	return true;
+}
+
+/* What was made of the pair is taken back, and the peer is told. */
+static void not_installed(struct v1_qm *qm, int err)
+{
+	struct v1_child *child = v1_child_by_in(qm->engine, qm->spi_in);
+	char reason[IKE_REASON_MAX];
+
+	snprintf(reason, sizeof(reason), "failure point me: SA could not be installed: %s",
+		 strerror(-err));
+	if (child)
+		v1_child_remove(child, true, false);
+	v1_info_delete_child(qm->mm, qm->spi_in);
+	v1_qm_end(qm, err, reason);
+}
+
 void v1_quick_message2(struct v1_qm *qm, const struct ike_header *hdr, const uint8_t *msg,
 		       size_t len)
 {
-	struct v1_mm *mm = qm->mm;
 	const struct ike_qm_method *method = NULL;
 	const struct wire_payload *ke;
-	uint8_t iv[CRYPTO_BLOCK_MAX], hash[CRYPTO_DIGEST_MAX];
-	struct wire_error err = {"the HASH is wrong", 0};
-	struct wire_slice rest, nonce;
+	uint8_t iv[CRYPTO_BLOCK_MAX];
+	struct wire_slice nonce;
 	struct wire_chain chain;
 	struct wire_sa_p2 sa;
 	uint32_t life_s, life_kb;
-	struct v1_child *child;
-	char reason[IKE_REASON_MAX], text[V1_NAME];
+	char reason[IKE_REASON_MAX];
 	const char *why;
-	int rc;
+	int err;
 
 	memcpy(iv, qm->iv, sizeof(iv));
-	if (v1_decrypt(mm, iv, hdr, msg, len, &chain, &err) ||
-	    v1_expect(V1_MSG_QM2, &chain, &err)) {
-		bad(qm, v1_error_text(&err, text));
+	if (!open_message2(qm, hdr, msg, len, iv, &chain))
 		return;
-	}
-	rest = v1_behind_hash(&chain);
-	if (ikev1_hash_2(&mm->keys, qm->message_id, qm->ni.b, qm->ni.len, rest.p, rest.len, hash) ||
-	    !v1_hash_is(&chain, mm, hash)) {
-		mm->engine->counters.dropped_bad_hash++;
-		bad(qm, "the HASH is wrong");
-		return;
-	}
 	why = check_message2(qm, &chain, &sa, &method);
 	if (why) {
 		/* Authenticated, so it is the peer's last word. */
@@ -268,19 +293,13 @@ void v1_quick_message2(struct v1_qm *qm, const struct ike_header *hdr, const uin
 	life_kb = v1_shorter(v1_life_kb(method), sa.transform[0].life_kb);
 	take_responder_lifetime(&chain, &life_s, &life_kb);
 	ke = wire_chain_find(&chain, IKE_PAYLOAD_KE, 0);
-	rc = v1_quick_install(qm, &sa.transform[0], life_s, life_kb,
-			      ke ? ke->body : (struct wire_slice){0});
+	err = v1_quick_install(qm, &sa.transform[0], life_s, life_kb,
+			       ke ? ke->body : (struct wire_slice){0});
 	memcpy(qm->iv, iv, sizeof(iv));
-	if (!rc)
-		rc = send_message3(qm);
-	if (rc) {
-		snprintf(reason, sizeof(reason), "failure point me: SA could not be installed: %s",
-			 strerror(-rc));
-		child = v1_child_by_in(qm->engine, qm->spi_in);
-		if (child)
-			v1_child_remove(child, true, false);
-		v1_info_delete_child(mm, qm->spi_in);
-		v1_qm_end(qm, rc, reason);
+	if (!err)
+		err = send_message3(qm);
+	if (err) {
+		not_installed(qm, err);
 		return;
 	}
 	v1_seen_set(&qm->seen, msg, len);
