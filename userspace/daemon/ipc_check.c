@@ -118,54 +118,69 @@ static int check_acquire(const struct ike_acquire *acquire)
 	return 0;
 }
 
+static int check_acquire_done(const struct ipc_acquire_done *done)
+{
+	CHECK(is_text(done->reason, sizeof(done->reason)));
+	return check_acquire(&done->acquire);
+}
+
+static int check_log(const struct ipc_log *log)
+{
+	CHECK(log->level <= LVL_DEBUG && is_text(log->line, sizeof(log->line)));
+	return 0;
+}
+
+static int check_skeyid(const struct ipc_skeyid *ask)
+{
+	CHECK(ask->prf < XI_INTEG_MAX);
+	CHECK(ask->ni_len <= IPC_NONCE_MAX && ask->nr_len <= IPC_NONCE_MAX);
+	return 0;
+}
+
+static int check_spis(const struct ipc_spis *spis)
+{
+	CHECK(spis->count <= IPC_SPIS_MAX);
+	return 0;
+}
+
+static int check_hosts(const struct ipc_hosts *hosts)
+{
+	CHECK(is_host(&hosts->local) && is_host(&hosts->remote));
+	return 0;
+}
+
+static int check_worker(const struct ipc_worker *worker)
+{
+	CHECK(worker->queues <= IPC_FDS_MAX);
+	CHECK(is_text(worker->tap_name, sizeof(worker->tap_name)));
+	return 0;
+}
+
 int ipc_check(enum ipc_type type, const void *data)
 {
 	switch (type) {
-	case IPC_LOG: {
-		const struct ipc_log *log = data;
-
-		CHECK(log->level <= LVL_DEBUG && is_text(log->line, sizeof(log->line)));
-		return 0;
-	}
-	case IPC_SKEYID: {
-		const struct ipc_skeyid *ask = data;
-
-		CHECK(ask->prf < XI_INTEG_MAX);
-		CHECK(ask->ni_len <= IPC_NONCE_MAX && ask->nr_len <= IPC_NONCE_MAX);
-		return 0;
-	}
+	case IPC_LOG:
+		return check_log(data);
+	case IPC_SKEYID:
+		return check_skeyid(data);
 	case IPC_SOCKETS:
 		return check_sockets(data);
 	case IPC_RULE:
 		return check_rule(data);
 	case IPC_SPIS:
-		CHECK(((const struct ipc_spis *)data)->count <= IPC_SPIS_MAX);
-		return 0;
+		return check_spis(data);
 	case IPC_ACQUIRE:
 		return check_acquire(data);
-	case IPC_ACQUIRE_DONE: {
-		const struct ipc_acquire_done *done = data;
-
-		CHECK(is_text(done->reason, sizeof(done->reason)));
-		return check_acquire(&done->acquire);
-	}
+	case IPC_ACQUIRE_DONE:
+		return check_acquire_done(data);
 	case IPC_MM_INFO:
 		return check_mm(data);
 	case IPC_SA_INSTALL:
 		return check_sa(data);
-	case IPC_HOLD_FAIL: {
-		const struct ipc_hosts *hosts = data;
-
-		CHECK(is_host(&hosts->local) && is_host(&hosts->remote));
-		return 0;
-	}
-	case IPC_WORKER: {
-		const struct ipc_worker *worker = data;
-
-		CHECK(worker->queues <= IPC_FDS_MAX);
-		CHECK(is_text(worker->tap_name, sizeof(worker->tap_name)));
-		return 0;
-	}
+	case IPC_HOLD_FAIL:
+		return check_hosts(data);
+	case IPC_WORKER:
+		return check_worker(data);
 	/* Plain numbers: any value is a value. */
 	case IPC_READY:
 	case IPC_PING:
