@@ -131,9 +131,7 @@ static const struct ike_mm_method *our_offer(const struct v1_mm *mm,
 
 static int send_message3(struct v1_mm *mm)
 {
-	uint8_t mem[V1_MESSAGE_MAX];
 	struct v1_key_exchange *kex;
-	struct wire_buf wb;
 	int err;
 
 	if (!mm->hs->kex)
@@ -146,12 +144,7 @@ static int send_message3(struct v1_mm *mm)
 	err = v1_dh_new(mm->engine, mm->method.group, &kex->dh);
 	if (!err)
 		err = v1_nonce_new(mm->engine, &kex->ni);
-	if (err)
-		return err;
-	v1_begin(&wb, mem, mm, IKE_EXCHANGE_MAIN, 0);
-	v1_main_put_kex(mm, &wb, &kex->ni);
-	err = wire_msg_end(&wb);
-	return err ? err : v1_send(mm->engine, &mm->path, &mm->sent, &wb);
+	return err ? err : v1_main_send_kex(mm, &kex->ni);
 }
 
 static void drop(struct v1_mm *mm, unsigned message, const char *why)

@@ -75,12 +75,18 @@ int v1_main_take_kex(struct v1_mm *mm, const struct wire_chain *chain, struct v1
 	return 0;
 }
 
-void v1_main_put_kex(const struct v1_mm *mm, struct wire_buf *wb, const struct v1_nonce *nonce)
+int v1_main_send_kex(struct v1_mm *mm, const struct v1_nonce *nonce)
 {
 	const struct crypto_dh *dh = mm->hs->kex->dh;
+	uint8_t mem[V1_MESSAGE_MAX];
+	struct wire_buf wb;
+	int err;
 
-	wire_put_payload(wb, IKE_PAYLOAD_KE, crypto_dh_public(dh), crypto_dh_len(dh));
-	wire_put_payload(wb, IKE_PAYLOAD_NONCE, nonce->b, nonce->len);
+	v1_begin(&wb, mem, mm, IKE_EXCHANGE_MAIN, 0);
+	wire_put_payload(&wb, IKE_PAYLOAD_KE, crypto_dh_public(dh), crypto_dh_len(dh));
+	wire_put_payload(&wb, IKE_PAYLOAD_NONCE, nonce->b, nonce->len);
+	err = wire_msg_end(&wb);
+	return err ? err : v1_send(mm->engine, &mm->path, &mm->sent, &wb);
 }
 
 /* HASH_I when the sender is the initiator, HASH_R when it is the responder. */

@@ -155,9 +155,7 @@ void v1_main_message1(struct ike_engine *engine, const struct ike_path *path,
 
 static int answer_message3(struct v1_mm *mm, const struct wire_chain *chain)
 {
-	uint8_t mem[V1_MESSAGE_MAX];
 	struct v1_key_exchange *kex;
-	struct wire_buf wb;
 	int err;
 
 	if (!mm->hs->kex)
@@ -172,12 +170,7 @@ static int answer_message3(struct v1_mm *mm, const struct wire_chain *chain)
 		err = v1_nonce_new(mm->engine, &kex->nr);
 	if (!err)
 		err = v1_main_keys(mm);
-	if (err)
-		return err;
-	v1_begin(&wb, mem, mm, IKE_EXCHANGE_MAIN, 0);
-	v1_main_put_kex(mm, &wb, &kex->nr);
-	err = wire_msg_end(&wb);
-	return err ? err : v1_send(mm->engine, &mm->path, &mm->sent, &wb);
+	return err ? err : v1_main_send_kex(mm, &kex->nr);
 }
 
 void v1_main_message3(struct v1_mm *mm, const struct wire_chain *chain)

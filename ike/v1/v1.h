@@ -329,8 +329,8 @@ int v1_main_keys(struct v1_mm *mm); /* SKEYID and all that follows, and the firs
 /* A sentence for a failure of v1_main_keys() that is not the peer's fault (-EBADMSG is). */
 const char *v1_main_own_failure(int err, char *buf, size_t size);
 int v1_main_take_kex(struct v1_mm *mm, const struct wire_chain *chain, struct v1_nonce *ret_nonce);
-void v1_main_put_kex(const struct v1_mm *mm, struct wire_buf *wb, const struct v1_nonce *nonce);
-int v1_main_send_id(struct v1_mm *mm); /* messages 5 and 6 */
+int v1_main_send_kex(struct v1_mm *mm, const struct v1_nonce *nonce); /* messages 3 and 4 */
+int v1_main_send_id(struct v1_mm *mm);				      /* messages 5 and 6 */
 /*
  * Messages 5 and 6 as received: decrypts, checks the identity and verifies the HASH. ret_iv is
  * the next IV, which the caller makes mm's when it accepts the message. -EBADMSG is counted as
