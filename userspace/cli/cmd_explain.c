@@ -21,6 +21,7 @@
 struct options {
 	const char *file;
 	bool json, dir_given, local_given, remote_given, proto_given;
+	bool local_port_given, remote_port_given;
 	struct cli_me me;
 	struct xi_pkt pkt;
 };
@@ -91,11 +92,13 @@ static int take_value(const char *command, const char *name, const char *value, 
 	rc = take_number(command, name, value, strstr(name, "-port") ? 65535 : 255, &number);
 	if (rc)
 		return rc;
-	if (!strcmp(name, "--local-port"))
+	if (!strcmp(name, "--local-port")) {
 		opt->pkt.local_port = number;
-	else if (!strcmp(name, "--remote-port"))
+		opt->local_port_given = true;
+	} else if (!strcmp(name, "--remote-port")) {
 		opt->pkt.remote_port = number;
-	else if (!strcmp(name, "--icmp-type"))
+		opt->remote_port_given = true;
+	} else if (!strcmp(name, "--icmp-type"))
 		opt->pkt.icmp_type = number;
 	else
 		opt->pkt.icmp_code = number;
@@ -175,15 +178,55 @@ static void decide_me(struct options *opt)
 
 /* -------------------------------------------------------------------- answer */
 
-static size_t next_match(const struct image *image, const struct xi_pkt *pkt, size_t from)
+/* The packet has a port that we were not told: it may be any, so it is in no particular range. */
+static bool port_unknown(const struct options *opt, bool given)
 {
-	while (from < image->count && !filter_matches(&image->filters[from], pkt))
+	return !given && proto_has_ports(opt->pkt.proto) && !(opt->pkt.flags & XI_PKT_LATER_FRAG);
+}
+
+static bool is_range(uint16_t lo, uint16_t hi)
+{
+	return lo != 0 || hi != 65535;
+}
+
+static bool covers(const struct filter *f, const struct options *opt)
+{
+	if (port_unknown(opt, opt->local_port_given) &&
+	    is_range(f->local_port_lo, f->local_port_hi))
+		return false;
+	if (port_unknown(opt, opt->remote_port_given) &&
+	    is_range(f->remote_port_lo, f->remote_port_hi))
+		return false;
+	return filter_matches(f, &opt->pkt);
+}
+
+static size_t next_match(const struct image *image, const struct options *opt, size_t from)
+{
+	while (from < image->count && !covers(&image->filters[from], opt))
 		from++;
 	return from;
 }
 
+/* What was left out of account, behind the sentence in buf. */
+static void add_unknown(const struct options *opt, char *buf, size_t size)
+{
+	bool local = port_unknown(opt, opt->local_port_given);
+	bool remote = port_unknown(opt, opt->remote_port_given);
+	size_t len = strlen(buf);
+
+	if (local || remote)
+		snprintf(buf + len, size - len,
+			 "; no %s was given, so filters for certain %s ports were left out",
+			 local && remote ? "--local-port and no --remote-port"
+			 : local	 ? "--local-port"
+					 : "--remote-port",
+			 local && remote ? "local or remote"
+			 : local	 ? "local"
+					 : "remote");
+}
+
 /* One sentence on why the first filter won. */
-static void because(const struct image *image, const struct xi_pkt *pkt, size_t winner, char *buf,
+static void because(const struct image *image, const struct options *opt, size_t winner, char *buf,
 		    size_t size)
 {
 	const struct filter *f = &image->filters[winner];
@@ -193,7 +236,7 @@ static void because(const struct image *image, const struct xi_pkt *pkt, size_t 
 		snprintf(buf, size, "no filter covers this packet, so it passes in clear");
 		return;
 	}
-	second = next_match(image, pkt, winner + 1);
+	second = next_match(image, opt, winner + 1);
 	if (second == image->count)
 		snprintf(buf, size, "filter %u of '%s' is the only one that covers this packet",
 			 f->id, f->rule_name);
@@ -204,14 +247,14 @@ static void because(const struct image *image, const struct xi_pkt *pkt, size_t 
 			 filter_lost_on(f, &image->filters[second]));
 }
 
-static void answer_json(const struct image *image, const struct xi_pkt *pkt, size_t winner,
+static void answer_json(const struct image *image, const struct options *opt, size_t winner,
 			const char *why)
 {
 	const struct filter *f = &image->filters[winner];
 	bool found = winner < image->count;
 	json_t *beaten = json_array(), *root;
 
-	for (size_t i = winner; found && (i = next_match(image, pkt, i + 1)) < image->count;) {
+	for (size_t i = winner; found && (i = next_match(image, opt, i + 1)) < image->count;) {
 		const struct filter *loser = &image->filters[i];
 
 		json_array_append_new(beaten,
@@ -229,7 +272,7 @@ static void answer_json(const struct image *image, const struct xi_pkt *pkt, siz
 	json_decref(root);
 }
 
-static void answer_text(const struct image *image, const struct xi_pkt *pkt, size_t winner,
+static void answer_text(const struct image *image, const struct options *opt, size_t winner,
 			const char *why)
 {
 	const struct filter *f = &image->filters[winner];
@@ -238,7 +281,7 @@ static void answer_text(const struct image *image, const struct xi_pkt *pkt, siz
 	printf("%s: %s\n", cli_verdict(winner < image->count ? f->action : XI_ACT_NONE), why);
 	if (winner == image->count)
 		return;
-	for (size_t i = winner; (i = next_match(image, pkt, i + 1)) < image->count;) {
+	for (size_t i = winner; (i = next_match(image, opt, i + 1)) < image->count;) {
 		const struct filter *loser = &image->filters[i];
 
 		if (shown++ < BEATEN_TEXT)
@@ -265,12 +308,13 @@ int cmd_explain(int argc, char **argv)
 		size_t winner;
 
 		decide_me(&opt);
-		winner = next_match(image, &opt.pkt, 0);
-		because(image, &opt.pkt, winner, why, sizeof(why));
+		winner = next_match(image, &opt, 0);
+		because(image, &opt, winner, why, sizeof(why));
+		add_unknown(&opt, why, sizeof(why));
 		if (opt.json)
-			answer_json(image, &opt.pkt, winner, why);
+			answer_json(image, &opt, winner, why);
 		else
-			answer_text(image, &opt.pkt, winner, why);
+			answer_text(image, &opt, winner, why);
 	}
 	image_free(image);
 	free(opt.me.v);
