@@ -413,6 +413,10 @@ void v1_mm_reap(struct ike_engine *engine)
 	}
 }
 
+/*
+ * Only between the same two addresses: a peer that calls another address of ours for the first time
+ * cannot know that it is us.
+ */
 void v1_mm_forget_before(struct v1_mm *mm)
 {
 	struct ike_engine *engine = mm->engine;
@@ -421,12 +425,14 @@ void v1_mm_forget_before(struct v1_mm *mm)
 
 	LIST_FOREACH(other, v1_peer_mms(engine, &mm->path.remote), by_remote) {
 		if (other->state == V1_ESTABLISHED && other->established_seq < mm->created_seq &&
-		    xi_addr_equal(&other->path.remote, &mm->path.remote))
+		    xi_addr_equal(&other->path.remote, &mm->path.remote) &&
+		    xi_addr_equal(&other->path.local, &mm->path.local))
 			v1_mm_end(other, "the peer has started anew (INITIAL-CONTACT)");
 	}
 	LIST_FOREACH(child, v1_peer_children(engine, &mm->path.remote), by_remote) {
 		if (!child->gone && child->installed_seq < mm->created_seq &&
-		    xi_addr_equal(&child->path.remote, &mm->path.remote))
+		    xi_addr_equal(&child->path.remote, &mm->path.remote) &&
+		    xi_addr_equal(&child->path.local, &mm->path.local))
 			v1_child_remove(child, true, false);
 	}
 }
