@@ -139,7 +139,14 @@ void ike_engine_free(struct ike_engine *engine)
 int ike_engine_set_rules(struct ike_engine *engine, const struct ike_rule *rules, size_t count,
 			 uint32_t generation)
 {
-	return ike_rules_replace(&engine->rules, rules, count, generation);
+	int err;
+
+	enter(engine);
+	err = ike_rules_replace(&engine->rules, rules, count, generation);
+	if (!err)
+		v1_rules_changed(engine);
+	leave(engine);
+	return err;
 }
 
 /* ------------------------------------------------------------------ calls in */

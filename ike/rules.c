@@ -201,6 +201,44 @@ static bool meets_port(uint16_t low, uint16_t high, uint16_t port)
 	return !port || (port >= low && port <= high);
 }
 
+bool ike_rule_same_offer(const struct ike_rule *a, const struct ike_rule *b)
+{
+	if (a->mode != b->mode || a->pfs != b->pfs || a->qm_count != b->qm_count)
+		return false;
+	for (uint8_t i = 0; i < a->qm_count && i < IKE_METHODS_MAX; i++) {
+		const struct ike_qm_method *x = &a->qm[i], *y = &b->qm[i];
+
+		if (x->protocol != y->protocol || x->cipher != y->cipher || x->integ != y->integ ||
+		    x->lifetime_s != y->lifetime_s || x->lifetime_kb != y->lifetime_kb)
+			return false;
+	}
+	return true;
+}
+
+static bool offers(const struct ike_rule *rule, const struct ike_mm_method *method)
+{
+	for (uint8_t i = 0; i < rule->mm_count && i < IKE_METHODS_MAX; i++) {
+		if (rule->mm[i].cipher == method->cipher && rule->mm[i].hash == method->hash &&
+		    rule->mm[i].group == method->group)
+			return true;
+	}
+	return false;
+}
+
+bool ike_rule_could_make(const struct ike_rule *rule, const struct ike_main *main)
+{
+	uint32_t most = rule->mm_lifetime_s ? rule->mm_lifetime_s : main->usual_lifetime_s;
+
+	if (!covers_hosts(rule, main->local, main->remote) || ike_rule_unfit(rule) ||
+	    !ike_rule_has_psk(rule, main->secret) || main->lifetime_s > most)
+		return false;
+	for (unsigned i = 0; i < main->method_count; i++) {
+		if (!offers(rule, &main->methods[i]))
+			return false;
+	}
+	return true;
+}
+
 /* Is there a packet that both are about? */
 static bool meets(const struct ike_rule *rule, const struct ike_traffic *traffic)
 {

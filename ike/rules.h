@@ -23,6 +23,15 @@ struct ike_traffic {
 	uint16_t local_port, remote_port;
 };
 
+/* A main mode, as far as rules have a say in it. */
+struct ike_main {
+	const struct xi_addr *local, *remote;
+	uint32_t secret;
+	uint32_t lifetime_s, usual_lifetime_s; /* the latter holds for a rule that names none */
+	const struct ike_mm_method *methods;   /* the one in use, or all that are still offered */
+	unsigned method_count;
+};
+
 int ike_rules_replace(struct ike_rules *rules, const struct ike_rule *from, size_t count,
 		      uint32_t generation);
 void ike_rules_free(struct ike_rules *rules);
@@ -64,6 +73,11 @@ const struct ike_rule *ike_rules_conflict(const struct ike_rules *rules,
  */
 int ike_rules_narrow(const struct ike_rules *rules, const struct ike_rule *rule,
 		     const struct ike_acquire *acquire, struct ike_traffic *ret);
+/* The same quick-mode methods, lifetimes, group and mode: an offer of the one is one of the other.
+ */
+bool ike_rule_same_offer(const struct ike_rule *a, const struct ike_rule *b);
+/* Could this rule have started or accepted that main mode? */
+bool ike_rule_could_make(const struct ike_rule *rule, const struct ike_main *main);
 /* The secret of the first preshared key in the rule; false when it has none. */
 bool ike_rule_psk(const struct ike_rule *rule, uint32_t *ret_secret);
 bool ike_rule_has_psk(const struct ike_rule *rule, uint32_t secret);

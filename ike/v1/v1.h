@@ -11,6 +11,7 @@
  *	info.c		 deletes and notifies
  *	child.c		 installed SAs: lifetimes and rekeying
  *	connect.c	 from an acquire to the main mode that serves it
+ *	reload.c	 what new rules leave of all that
  *
  * A message is handled in this order: find the SA by cookies, refuse what the
  * state does not expect, decrypt, check the payloads against the table, verify
@@ -430,6 +431,11 @@ bool v1_knows_peer(struct ike_engine *engine, const struct xi_addr *remote);
 /* Any established one, for deletes. */
 struct v1_mm *v1_mm_towards(struct ike_engine *engine, const struct xi_addr *local,
 			    const struct xi_addr *remote);
+
+/* ----------------------------------------------------------------- reload.c */
+
+/* The rules are new: ends what they do not allow, and says so to the peers. */
+void v1_rules_changed(struct ike_engine *engine);
 
 /* ------------------------------------------------------------------- feed.c */
 

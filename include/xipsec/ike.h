@@ -145,7 +145,14 @@ struct ike_engine;
 struct ike_engine *ike_engine_new(const struct ike_ops *ops, void *ctx);
 void ike_engine_free(struct ike_engine *engine); /* zeroes all keys; NULL is fine */
 
-/* Replaces the rules. Established SAs stay; generation is echoed in new SAs. */
+/*
+ * Replaces the rules; generation is echoed in new SAs. Main modes that no new rule could have made
+ * are deleted, with the peer too, and so are SAs that a key authenticated which their rule does not
+ * name any more. Negotiations under way go on where the terms are the same, else their acquires are
+ * settled with -ECANCELED. Whether an SA's cipher and lifetime are still allowed is decided by who
+ * owns the SAs: call ike_engine_sa_gone() for those that are not before this, so that the delete
+ * still finds its main mode.
+ */
 int ike_engine_set_rules(struct ike_engine *engine, const struct ike_rule *rules, size_t count,
 			 uint32_t generation);
 

@@ -4,6 +4,7 @@
  *
  *   udpflow serve ADDRESS PORT COUNT SECONDS   prints "listening", then "LENGTH TEXT" of each
  *   udpflow send  ADDRESS PORT TEXT...         one datagram for each TEXT
+ *   udpflow stream ADDRESS PORT TAG COUNT MS   COUNT of them, one every MS milliseconds
  *   udpflow fill  ADDRESS PORT TAG LENGTH      one of that length, which may be fragmented
  *   udpflow fit   ADDRESS PORT TAG SECONDS     finds the largest datagram that the path takes
  *
@@ -112,6 +113,21 @@ static int fit(int fd, int family, const char *tag, int seconds)
 	return 1;
 }
 
+/* A refused one (ICMP) counts as sent: whether it arrived is the other end's to say. */
+static int stream(int fd, const char *tag, int count, int ms)
+{
+	char buf[128];
+
+	for (int i = 0; i < count; i++) {
+		int len = snprintf(buf, sizeof(buf), "%.40s-%07d", tag, i);
+
+		if (send(fd, buf, (size_t)len, 0) < 0 && errno != ECONNREFUSED)
+			return 1;
+		usleep((useconds_t)ms * 1000);
+	}
+	return 0;
+}
+
 static int fill(int fd, int family, const char *tag, size_t len)
 {
 	static char buf[65536];
@@ -143,6 +159,8 @@ int main(int argc, char **argv)
 		return fit(fd, family, argv[4], atoi(argv[5]));
 	if (!strcmp(argv[1], "fill") && argc == 6)
 		return fill(fd, family, argv[4], (size_t)atol(argv[5]));
+	if (!strcmp(argv[1], "stream") && argc == 7)
+		return stream(fd, argv[4], atoi(argv[5]), atoi(argv[6]));
 	if (strcmp(argv[1], "send"))
 		return 2;
 	for (int i = 4; i < argc && !rc; i++)

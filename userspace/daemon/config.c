@@ -3,7 +3,8 @@
  * The policy in force. A new one is read, checked and compiled completely before
  * anything changes; then the kernel's filter list is switched in one step, and
  * after it the children are told. Whatever fails before the switch leaves the
- * running policy as it was; after it nothing can fail that has no retry.
+ * running policy as it was; after it nothing can fail that has no retry. SAs that
+ * the new policy does not allow end right after the switch (revalidate.c).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,6 +26,7 @@ struct candidate {
 	struct ike_rule *rules;
 	size_t rule_count;
 	char *path;
+	bool recompiled; /* the running policy for other addresses, not another policy */
 };
 
 static void candidate_free(struct candidate *c)
@@ -94,6 +96,7 @@ static int load(struct daemon *d, const char *path, struct candidate *c, struct 
 /* Takes what the candidate holds; from the switch on nothing can fail. */
 static int enforce(struct daemon *d, struct candidate *c, struct diag *diag)
 {
+	bool recompiled = c->recompiled;
 	int rc = datapath_swap(d->dp, c->image, diag);
 
 	if (rc)
@@ -106,6 +109,13 @@ static int enforce(struct daemon *d, struct candidate *c, struct diag *diag)
 	d->policy_path = c->path;
 	memset(c, 0, sizeof(*c));
 	d->generation = datapath_generation(d->dp);
+	if (!recompiled)
+		d->policy_since = d->generation;
+	/*
+	 * Now that the new filters hold: SAs that they leave no room for. Before IKE gets the new
+	 * rules, which may take away the main mode that the deletes for the peer travel in.
+	 */
+	traffic_revalidate(d);
 	/* The secrets go ahead, so that no rule names one that is not there yet. */
 	config_send_secrets(d);
 	config_send_rules(d);
@@ -139,8 +149,6 @@ int config_apply(struct daemon *d, const char *path, struct diag *diag)
 	rc = load(d, path, &c, diag);
 	if (!rc)
 		rc = enforce(d, &c, diag);
-	if (!rc)
-		d->policy_since = d->generation;
 	explain(rc, diag);
 	candidate_free(&c);
 	return rc;
@@ -148,7 +156,7 @@ int config_apply(struct daemon *d, const char *path, struct diag *diag)
 
 int config_recompile(struct daemon *d, struct diag *diag)
 {
-	struct candidate c = {.policy = d->policy, .path = d->policy_path};
+	struct candidate c = {.policy = d->policy, .path = d->policy_path, .recompiled = true};
 	int rc;
 
 	rc = compile(d, &c, diag);

@@ -8,7 +8,7 @@
  *   ifaces.c    interfaces and local addresses   backend_worker.c  SAs to the esp roles
  *   recover.c   peers with SAs that are lost     show.c     the views
  *   control.c   the control socket               control_methods.c  what can be asked there
- *   ike_rules.c the policy as IKE wants it
+ *   ike_rules.c the policy as IKE wants it       revalidate.c  which SAs a new policy allows
  *
  * Not the parent: role.c and role_*.c are the children, with udp.c and outbox.c
  * for the ike role; priv.c and ipc*.c serve all of them. xipsecd.c chooses.
@@ -185,6 +185,8 @@ int ifaces_route(const struct xi_addr *local, const struct xi_addr *remote);
 int traffic_init(struct daemon *d);
 void traffic_free(struct daemon *d);
 void traffic_set_timer(struct daemon *d);
+/* The policy in force is another one: ends the SAs that it does not allow. */
+void traffic_revalidate(struct daemon *d);
 /* Messages of the roles; 0 or -errno as for ipc_handler. */
 int traffic_from_ike(struct proc *proc, struct ipc_msg *msg);
 int traffic_from_esp(struct proc *proc, struct ipc_msg *msg);

@@ -14,6 +14,7 @@
 
 #include "compile/image.h"
 #include "daemon/daemon.h"
+#include "daemon/revalidate.h"
 #include "daemon/show.h"
 #include "daemon/udp.h"
 #include "datapath/datapath.h"
@@ -209,6 +210,50 @@ static int grant_spis(struct daemon *d, uint32_t wanted)
 	return 0;
 }
 
+static struct revalidation policy_of(const struct daemon *d, bool is_local_known)
+{
+	return (struct revalidation){.image = d->image,
+				     .rules = d->rules,
+				     .rule_count = d->rule_count,
+				     .me = is_local_known ? d->addrs : NULL,
+				     .me_count = d->addr_count};
+}
+
+static const char *judge(void *arg, const struct xi_sa_params *sa, uint32_t *ret_rule)
+{
+	return revalidate_sa(arg, sa, ret_rule);
+}
+
+void traffic_revalidate(struct daemon *d)
+{
+	struct revalidation policy = policy_of(d, true);
+
+	if (!d->sad)
+		return;
+	sad_revalidate(d->sad, judge, &policy, d->generation);
+	traffic_set_timer(d);
+}
+
+/*
+ * It was negotiated under rules that have been replaced while it was on its way here. An address
+ * that is new may be known to IKE before it is known here.
+ */
+static bool is_outdated(struct daemon *d, struct xi_sa_params *sa)
+{
+	struct revalidation policy = policy_of(d, false);
+	char peer[XI_ADDR_STRLEN];
+	const char *why;
+
+	if (sa->generation == d->generation)
+		return false;
+	why = revalidate_sa(&policy, sa, &sa->rule);
+	if (why)
+		log_info("the SA with %s is not installed: %s", xi_addr_text(&sa->remote, peer),
+			 why);
+	sa->generation = d->generation;
+	return why;
+}
+
 static int install(struct daemon *d, const struct xi_sa_params *wish)
 {
 	struct xi_sa_params sa = *wish;
@@ -216,6 +261,12 @@ static int install(struct daemon *d, const struct xi_sa_params *wish)
 	char peer[XI_ADDR_STRLEN];
 	int rc;
 
+	if (is_outdated(d, &sa)) {
+		explicit_bzero(&sa, sizeof(sa));
+		sad_delete(d->sad, spi, "not used");
+		gone(d, spi);
+		return 0;
+	}
 	sa.ifindex = ifaces_route(&sa.local, &sa.remote);
 	rc = sad_install(d->sad, &sa);
 	explicit_bzero(&sa, sizeof(sa));

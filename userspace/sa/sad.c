@@ -378,6 +378,28 @@ void sad_lost(struct sad *sad, bool (*match)(void *arg, const struct sad_entry *
 		}
 }
 
+void sad_revalidate(struct sad *sad,
+		    const char *(*judge)(void *arg, const struct xi_sa_params *sa,
+					 uint32_t *ret_rule),
+		    void *arg, uint32_t generation)
+{
+	struct sad_node *node, *next;
+	const char *why;
+
+	/* The old ones first, as in sad_lost(): only one that stays may be handed traffic. */
+	for (int pass = 0; pass < 2; pass++)
+		for (node = sad->first; node; node = next) {
+			next = node->next;
+			if (!pass && node->entry.state != SA_OLD)
+				continue;
+			why = judge(arg, &node->entry.params, &node->entry.params.rule);
+			if (why)
+				sad_remove_node(sad, node, true, why);
+			else
+				node->entry.params.generation = generation;
+		}
+}
+
 /* ------------------------------------------------------------------ views */
 
 size_t sad_count(const struct sad *sad)

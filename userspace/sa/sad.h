@@ -92,6 +92,15 @@ int sad_delete(struct sad *sad, uint32_t spi_in, const char *why);
 void sad_lost(struct sad *sad, bool (*match)(void *arg, const struct sad_entry *entry), void *arg,
 	      const char *why);
 
+/*
+ * The policy changed. judge() says of each pair why it must go, or NULL and the rule that it
+ * belongs to in this generation; it must not call back into the sad. IKE is told what went.
+ */
+void sad_revalidate(struct sad *sad,
+		    const char *(*judge)(void *arg, const struct xi_sa_params *sa,
+					 uint32_t *ret_rule),
+		    void *arg, uint32_t generation);
+
 /* From the backend: counters, and a soft lifetime in bytes or packets. */
 void sad_stats(struct sad *sad, const struct xi_sa_stats *stats);
 void sad_soft(struct sad *sad, uint32_t id);

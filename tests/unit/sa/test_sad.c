@@ -274,6 +274,70 @@ static void a_lost_worker_ends_all_its_pairs_without_handing_traffic_back(void *
 	assert_int_equal(sad_count(w.sad), 0);
 }
 
+struct verdicts {
+	uint32_t bad_id; /* of the pair that must go */
+};
+
+static const char *judge(void *arg, const struct xi_sa_params *sa, uint32_t *ret_rule)
+{
+	const struct verdicts *verdicts = arg;
+
+	if (!verdicts->bad_id || sa->id == verdicts->bad_id)
+		return "test";
+	*ret_rule = 42;
+	return NULL;
+}
+
+static void a_policy_change_renumbers_what_stays_and_touches_nothing_else(void **state)
+{
+	uint32_t first = established(5432), second = established(5432);
+	struct verdicts none = {.bad_id = UINT32_MAX};
+
+	sad_revalidate(w.sad, judge, &none, 9);
+	assert_string_equal(w.trace, "");
+	for (int i = 0; i < 2; i++) {
+		const struct sad_entry *entry = sad_by_id(w.sad, i ? second : first);
+
+		assert_int_equal(entry->params.rule, 42);
+		assert_int_equal(entry->params.generation, 9);
+	}
+}
+
+static void a_policy_change_ends_a_pair_in_order_and_tells_ike(void **state)
+{
+	uint32_t bad = established(5432), spi = spi_of(bad), good = established(5433);
+	struct verdicts verdicts = {bad};
+
+	w.trace[0] = '\0';
+	sad_revalidate(w.sad, judge, &verdicts, 9);
+	assert_string_equal(w.trace, "out_del in_del remove gone");
+	assert_int_equal(w.gone_spi, spi);
+	assert_int_equal(sad_count(w.sad), 1);
+	assert_int_equal(state_of(good), SA_ESTABLISHED);
+}
+
+/* Both of a line go: the older one must not be given traffic in between. */
+static void a_line_that_goes_is_never_handed_back(void **state)
+{
+	struct verdicts all_bad = {0};
+
+	established(5432);
+	established(5432);
+	sad_revalidate(w.sad, judge, &all_bad, 9);
+	assert_string_equal(w.trace, "in_del remove gone out_del in_del remove gone");
+	assert_int_equal(sad_count(w.sad), 0);
+}
+
+static void an_older_pair_that_stays_takes_over_from_one_that_goes(void **state)
+{
+	uint32_t first = established(5432), second = established(5432);
+	struct verdicts verdicts = {second};
+
+	sad_revalidate(w.sad, judge, &verdicts, 9);
+	assert_string_equal(w.trace, "out_add out_del in_del remove gone");
+	assert_int_equal(state_of(first), SA_ESTABLISHED);
+}
+
 static void only_reserved_spis_are_taken_and_only_once(void **state)
 {
 	struct xi_sa_params sa = pair(5432), again;
@@ -388,6 +452,10 @@ int main(void)
 		TEST(when_the_newer_goes_first_the_older_carries_again),
 		TEST(other_selectors_are_another_line),
 		TEST(a_lost_worker_ends_all_its_pairs_without_handing_traffic_back),
+		TEST(a_policy_change_renumbers_what_stays_and_touches_nothing_else),
+		TEST(a_policy_change_ends_a_pair_in_order_and_tells_ike),
+		TEST(a_line_that_goes_is_never_handed_back),
+		TEST(an_older_pair_that_stays_takes_over_from_one_that_goes),
 		TEST(only_reserved_spis_are_taken_and_only_once),
 		TEST(spis_are_unique_and_above_the_reserved_range),
 		TEST(lifetimes_ask_for_a_successor_then_end),
