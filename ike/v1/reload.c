@@ -23,8 +23,7 @@ static void check_children(struct ike_engine *engine)
 	const struct ike_rule *rule;
 	struct v1_child *child;
 
-	LIST_FOREACH(child, &engine->v1.children, all)
-	{
+	LIST_FOREACH(child, &engine->v1.children, all) {
 		rule = child->gone ? NULL : ike_rules_covering(&engine->rules, &child->traffic);
 		if (!rule)
 			continue;
@@ -74,8 +73,7 @@ static void check_qms(struct ike_engine *engine)
 	struct v1_qm *qm, *next;
 	struct v1_mm *mm;
 
-	LIST_FOREACH(mm, &engine->v1.mms, all)
-	{
+	LIST_FOREACH(mm, &engine->v1.mms, all) {
 		for (qm = LIST_FIRST(&mm->qms); qm; qm = next) {
 			next = LIST_NEXT(qm, of_mm);
 			check_qm(qm);
@@ -140,8 +138,7 @@ void v1_rules_changed(struct ike_engine *engine)
 	check_children(engine);
 	check_qms(engine);
 	/* New ones, for quick modes that look for another main mode, come in at the head. */
-	LIST_FOREACH(mm, &engine->v1.mms, all)
-	{
+	LIST_FOREACH(mm, &engine->v1.mms, all) {
 		if (mm->state != V1_DEAD)
 			check_mm(mm);
 	}
