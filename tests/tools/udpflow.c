@@ -99,8 +99,11 @@ static int fit(int fd, int family, const char *tag, int seconds)
 		if (mtu <= header)
 			return 1;
 		if (send(fd, buf, (size_t)(mtu - header), 0) < 0) {
-			if (errno != EMSGSIZE)
-				return 1;
+			/* An unreachable host can be a slow one: said, and tried again. */
+			if (errno != EMSGSIZE) {
+				perror("udpflow: fit");
+				usleep(500000);
+			}
 			continue;
 		}
 		/* The error of an ICMP message wakes us; without one the size was right. */
