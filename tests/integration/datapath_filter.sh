@@ -91,6 +91,7 @@ print(sum(v["value"][sys.argv[1]]["packets"] for v in json.load(sys.stdin)[0]["f
 # try PORT: a TCP connection from alice to bob, both transfers compared.
 try()
 {
+	rm -f "$tmp/serve"
 	nsenter --net=/run/netns/$bob "$flow" serve 10.87.0.2 "$1" MARK 20000 "${2:-15}" >"$tmp/serve" 2>&1 &
 	local server=$!
 	until_line "$tmp/serve" listening

@@ -85,6 +85,7 @@ ip -n "$run-a" route add 198.51.100.0/24 via 192.0.2.254
 
 name="narrow router"
 if start routed; then
+	rm -f "$tmp/udp.log"
 	on b "$udpflow" serve $ip_b 5432 1 60 >"$tmp/udp.log" 2>&1 &
 	pid=$!
 	until_true 60 grep -q listening "$tmp/udp.log"

@@ -55,6 +55,7 @@ options_a=
 name="path MTU"
 for family in 4 6; do
 	start $family || { claim "$name: both hosts come up" 1; stop_all; continue; }
+	rm -f "$tmp/udp.log"
 	on b "$udpflow" serve $ip_b 5432 1 60 >"$tmp/udp.log" 2>&1 &
 	pid=$!
 	until_true 60 grep -q listening "$tmp/udp.log"

@@ -134,6 +134,8 @@ start()
 	6) ip_a=2001:db8::1 ip_b=2001:db8::2 ;;
 	routed) ip_a=192.0.2.1 ip_b=198.51.100.1 ;;
 	esac
+	# The lines waited for below stand in the logs of the last start, too.
+	rm -f "$tmp"/{a,b,tcpdump}.log
 	nsenter --net="/run/netns/$run-wire" tcpdump -i port-a -s 0 -U -B 65536 -w "$tmp/wire.pcap" \
 		>"$tmp/tcpdump.log" 2>&1 &
 	pid_dump=$!
@@ -175,6 +177,7 @@ captured()
 # flow BYTES: TCP there and back; its result in flow_rc
 flow()
 {
+	rm -f "$tmp/serve.log"
 	on b "$tcpflow" serve $ip_b 5432 $tag "$1" 60 >"$tmp/serve.log" 2>&1 &
 	local pid=$! rc
 	until_true 60 grep -q listening "$tmp/serve.log"
