@@ -280,7 +280,7 @@ kind_vm()
 	done
 }
 
-# Tests that read the data folder name XI_DATA in their source.
+# Tests that read the data folder name XI_DATA in their source, or include what reads it.
 kind_data()
 {
 	local src bins=
@@ -289,7 +289,7 @@ kind_data()
 		one data "the folder $XI_DATA" 10 bash -c 'echo "no such folder"; exit 1'
 		return
 	fi
-	for src in $(grep -ls XI_DATA $unit_sources tests/exchange/test_*.c tests/bpf/test_*.c); do
+	for src in $(grep -ls -e XI_DATA -e lib/data.h $unit_sources tests/exchange/test_*.c tests/bpf/test_*.c); do
 		bins="$bins $O/${src%.c}"
 	done
 	programs data 900 $bins

@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "../lib/classbench.h"
+#include "../lib/data.h"
 #include "../lib/classify_load.h"
 #include "compile/image.h"
 #include "util/addr.h"
@@ -451,7 +452,6 @@ static struct xi_pkt any_header(uint8_t family)
 
 static void classbench_set(const char *name)
 {
-	const char *data = getenv("XI_DATA") ? getenv("XI_DATA") : "../shared/data";
 	struct compile_opts opts = {0};
 	struct classbench set;
 	struct image *image;
@@ -460,7 +460,7 @@ static void classbench_set(const char *name)
 	size_t want, n = 0;
 	int err;
 
-	snprintf(path, sizeof(path), "%s/classbench/%s", data, name);
+	snprintf(path, sizeof(path), "%s/%s", data_root(), name);
 	err = classbench_load(path, &set);
 	if (err == -ENOENT) {
 		print_message("           %s is not there: skipped\n", path);
@@ -496,57 +496,63 @@ static void classbench_set(const char *name)
 	classbench_free(&set);
 }
 
+/* The number behind the last '_' of a set's name; 0 when there is none. */
+static unsigned long promised(const char *name)
+{
+	const char *underline = strrchr(name, '_');
+
+	return underline ? strtoul(underline + 1, NULL, 10) : 0;
+}
+
+/* The sets of a folder whose names promise more than `above` and at most `most` filters. */
+static void classbench_folder(const char *folder, unsigned long above, unsigned long most)
+{
+	static const char suffix[] = ".rules.xz";
+	char **list;
+	size_t done = 0, count = data_list(folder, suffix, &list);
+
+	for (size_t i = 0; i < count; i++) {
+		unsigned long size = promised(list[i]);
+
+		if (size > most || (above && size <= above))
+			continue;
+		list[i][strlen(list[i]) - strlen(suffix)] = '\0';
+		classbench_set(list[i]);
+		done++;
+	}
+	data_list_free(list, count);
+	if (!done)
+		data_skip(folder);
+}
+
 static void classbench_sets_of_1000(void **unused)
 {
-	static const char *const names[] = {"acl1", "acl3", "acl4", "fw1", "fw4", "ipc1"};
-	char name[32];
-
-	for (size_t i = 0; i < 6; i++) {
-		snprintf(name, sizeof(name), "%s_1000", names[i]);
-		classbench_set(name);
-	}
+	classbench_folder("classbench", 0, 1000);
 }
 
 static void classbench_sets_of_10000(void **unused)
 {
-	static const char *const names[] = {"acl1", "acl3", "acl4", "fw1", "fw4", "ipc1"};
-	char name[32];
-
-	for (size_t i = 0; i < 6; i++) {
-		snprintf(name, sizeof(name), "%s_10000", names[i]);
-		classbench_set(name);
-	}
+	classbench_folder("classbench", 1000, 10000);
 }
 
 static void classbench_sets_of_100000(void **unused)
 {
-	static const char *const names[] = {"acl1", "acl3", "acl4", "fw1", "fw4", "ipc1"};
-	char name[32];
-
 	if (quick()) {
 		print_message("skipped: too long for XI_QUICK\n");
 		skip();
 	}
-	for (size_t i = 0; i < 6; i++) {
-		snprintf(name, sizeof(name), "%s_100000", names[i]);
-		classbench_set(name);
-	}
+	classbench_folder("classbench", 10000, 100000);
 }
 
 static void classbench_ipv6(void **unused)
 {
-	classbench_set("v6/ipc1_v6_1000");
-	classbench_set("v6/acl1_v6_10000");
-	if (!quick())
-		classbench_set("v6/fw1_v6_100000");
+	classbench_folder("classbench/v6", 0, quick() ? 10000 : 100000);
 }
 
 /* Many shapes alive for one packet; many ranges behind one key, on one and on both ports. */
 static void adversarial_sets(void **unused)
 {
-	classbench_set("adversarial/nest30");
-	classbench_set("adversarial/ranges1k");
-	classbench_set("adversarial/ranges2d");
+	classbench_folder("classbench/adversarial", 0, 100000);
 }
 
 int main(void)
