@@ -130,7 +130,7 @@ one()
 		telling "$log" | sed 's/^/         | /'
 	fi
 	if [ "$kind" = data ]; then
-		sed -n 's/^# */         /p' "$log" | grep -v ' ok - ' | head -40
+		grep -vE '^(not )?ok |^# ok - |^1\.\.[0-9]|^data folder:' "$log" | sed 's/^[# ]*/         /' | head -60
 	fi
 }
 
