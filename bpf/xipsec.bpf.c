@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * The datapath: one object, so that its three programs share one set of maps.
+ * The datapath: one object, so that its programs share one set of maps.
  * Each hook reads on one page of its own:
  *
  *   xdp_ingress.bpf.h   NIC -> stack or worker
+ *   tc_ingress.bpf.h    NIC -> stack, where there is no XDP
  *   tc_egress.bpf.h     stack -> NIC or worker
  *   tc_inject.bpf.h     worker -> stack
  *
@@ -12,6 +13,7 @@
  */
 #include "maps.bpf.h"
 #include "xdp_ingress.bpf.h"
+#include "tc_ingress.bpf.h"
 #include "tc_egress.bpf.h"
 #include "tc_inject.bpf.h"
 

@@ -79,7 +79,13 @@ struct xi_verdict {
 #define XI_NO_FILTER 0xffffffffu
 
 /* The hooks that a packet can pass. */
-enum xi_hook { XI_HOOK_XDP_INGRESS, XI_HOOK_TC_EGRESS, XI_HOOK_TC_INJECT, XI_HOOK_MAX };
+enum xi_hook {
+	XI_HOOK_XDP_INGRESS,
+	XI_HOOK_TC_EGRESS,
+	XI_HOOK_TC_INJECT,
+	XI_HOOK_TC_INGRESS, /* where there is no XDP */
+	XI_HOOK_MAX
+};
 
 /*
  * xi_run: one packet's way through a hook, kept per CPU and hook until the next

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * xdp_ingress and tc_inject: every verdict and every reason, IPv4 and IPv6, with
- * the counters and events that go with them.
+ * Ingress and tc_inject: every verdict and every reason, IPv4 and IPv6, with the
+ * counters and events that go with them. All of it once with XDP and once at TC
+ * ingress, which differ in one thing: TC cannot reach a worker's socket.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -33,6 +34,7 @@ static const struct filter_spec specs[FILTERS] = {
 };
 
 static struct verdict_host host;
+static enum xi_hook ingress; /* the hook that this round tests */
 
 static int open_host(void **state)
 {
@@ -46,7 +48,7 @@ static int close_host(void **state)
 
 static struct testrun_result in(const struct frame_spec *spec)
 {
-	return verdict_of(host.run, XI_HOOK_XDP_INGRESS, spec);
+	return verdict_of(host.run, ingress, spec);
 }
 
 static struct testrun_result tcp4(const char *src, const char *dst, uint16_t dport)
@@ -199,10 +201,17 @@ static void esp_of_a_known_spi_goes_to_its_worker(void **state)
 	result = esp(PEER4, ME4, PROTO_ESP, 0x1000);
 	expect_fate(result, DROP, NO_WORKER);
 	assert_int_equal(bpf_map_update_elem(host.dp->map[DP_MAP_XSKS], &index, &xsk, 0), 0);
-	result = esp(PEER4, ME4, PROTO_ESP, 0x1000);
-	expect_fate(result, REDIRECT, NONE);
-	result = esp(PEER6, ME6, PROTO_AH, 0x1000);
-	expect_fate(result, REDIRECT, NONE);
+	if (ingress == XI_HOOK_XDP_INGRESS) {
+		result = esp(PEER4, ME4, PROTO_ESP, 0x1000);
+		expect_fate(result, REDIRECT, NONE);
+		result = esp(PEER6, ME6, PROTO_AH, 0x1000);
+		expect_fate(result, REDIRECT, NONE);
+	} else {
+		result = esp(PEER4, ME4, PROTO_ESP, 0x1000);
+		expect_fate(result, DROP, NO_WORKER);
+		result = esp(PEER6, ME6, PROTO_AH, 0x1000);
+		expect_fate(result, DROP, NO_WORKER);
+	}
 	/* RFC 4301 4.1: SPI, protocol and destination together. */
 	result = esp(PEER4, ME4, PROTO_AH, 0x1000);
 	expect_fate(result, DROP, INVALID_SPI);
@@ -432,7 +441,7 @@ static void without_a_list_nothing_passes(void **state)
 		result = verdict_of(bare, hook, &spec);
 		expect_fate(result, DROP, NO_POLICY);
 	}
-	result = verdict_of_frame(bare, XI_HOOK_XDP_INGRESS, &arp);
+	result = verdict_of_frame(bare, ingress, &arp);
 	expect_fate(result, PASS, NONE);
 	testrun_close(bare);
 }
@@ -495,5 +504,10 @@ int main(void)
 		cmocka_unit_test(what_came_out_of_esp_is_checked_again),
 	};
 
-	return cmocka_run_group_tests(tests, open_host, close_host);
+	int failed;
+
+	ingress = XI_HOOK_XDP_INGRESS;
+	failed = cmocka_run_group_tests_name("xdp", tests, open_host, close_host);
+	ingress = XI_HOOK_TC_INGRESS;
+	return failed + cmocka_run_group_tests_name("tc", tests, open_host, close_host);
 }

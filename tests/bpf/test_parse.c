@@ -324,10 +324,11 @@ static void ipv6_first_fragment_without_upper_header(void **state)
 static void other_protocols_pass_unread(void **state)
 {
 	static const uint16_t types[] = {0x0806, 0x88cc, 0x8847, 0x8863, 0x0026, 0x0000};
-	static const enum xi_hook hooks[] = {XI_HOOK_XDP_INGRESS, XI_HOOK_TC_EGRESS};
+	static const enum xi_hook hooks[] = {XI_HOOK_XDP_INGRESS, XI_HOOK_TC_EGRESS,
+					     XI_HOOK_TC_INGRESS};
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
-		for (size_t k = 0; k < 2; k++) {
+		for (size_t k = 0; k < 3; k++) {
 			struct testrun_result result;
 
 			memset(&frame, 0, sizeof(frame));

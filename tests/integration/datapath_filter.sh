@@ -179,7 +179,7 @@ holds "xi_ctl names its instance" sh -c "bpftool map dump pinned $pins/xi_ctl | 
 unreadable=
 for map in "$pins"/xi_*; do
 	case ${map##*/} in
-	xi_xdp_ingress | xi_tc_egress | xi_tc_inject | xi_events | xi_xsks | *_of) continue ;;
+	xi_xdp_ingress | xi_tc_egress | xi_tc_inject | xi_tc_ingress | xi_events | xi_xsks | *_of) continue ;;
 	esac
 	bpftool -j map show pinned "$map" | grep -q btf_id || unreadable="$unreadable ${map##*/}"
 done

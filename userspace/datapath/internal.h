@@ -37,7 +37,8 @@ enum dp_map { DP_MAPS(DP_X) DP_MAP_TABLES, DP_MAP_MAX = DP_MAP_TABLES + XI_TABLE
 #define DP_PROGS(X)                                                                                \
 	X(XDP_INGRESS, "xi_xdp_ingress")                                                           \
 	X(TC_EGRESS, "xi_tc_egress")                                                               \
-	X(TC_INJECT, "xi_tc_inject")
+	X(TC_INJECT, "xi_tc_inject")                                                               \
+	X(TC_INGRESS, "xi_tc_ingress")
 
 #define DP_X(NAME, name) DP_PROG_##NAME,
 enum dp_prog { DP_PROGS(DP_X) DP_PROG_MAX };

@@ -24,6 +24,7 @@ static const enum dp_prog prog_of[XI_HOOK_MAX] = {
 	[XI_HOOK_XDP_INGRESS] = DP_PROG_XDP_INGRESS,
 	[XI_HOOK_TC_EGRESS] = DP_PROG_TC_EGRESS,
 	[XI_HOOK_TC_INJECT] = DP_PROG_TC_INJECT,
+	[XI_HOOK_TC_INGRESS] = DP_PROG_TC_INGRESS,
 };
 
 static int stay_on_cpu(struct testrun *run)

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Ingress at the door of the stack, where XDP cannot be had (no driver support,
+ * or a program of someone else that does not share): the same decisions, later.
+ * GRO has been at work, so a packet may be a super-packet.
+ *
+ * Weak spot: AF_XDP sockets are out of reach from here, so ESP for a worker is
+ * dropped and counted; an interface that needs it needs XDP.
+ */
+#include "ingress.bpf.h"
+#include "skb.bpf.h"
+
+SEC("tc")
+int xi_tc_ingress(struct __sk_buff *skb)
+{
+	struct xi_run *run = xi_run_new(XI_HOOK_TC_INGRESS, XI_DIR_IN, skb->ifindex);
+	bool loaded;
+	int res;
+
+	if (!run)
+		return TC_ACT_SHOT;
+	loaded = xi_run_begin(run);
+	res = xi_skb_parse(skb, run);
+	switch (xi_ingress(run, loaded, res, skb->len)) {
+	case XI_FATE_PASS:
+		return XI_SKB_PASS;
+	case XI_FATE_WORKER:
+		return xi_skb_drop(run, XI_REASON_NO_WORKER);
+	case XI_FATE_DROP:
+	case XI_FATE_CLASSIFY:
+		break;
+	}
+	return TC_ACT_SHOT;
+}
