@@ -8,19 +8,60 @@
 #include <string.h>
 
 #include "compile/build.h"
+#include "util/radix.h"
 
-static int by_precedence(const void *a, const void *b)
+/* Puts filters[order[i].index] at place i, moving each filter once. Consumes order. */
+static void permute(struct filter *filters, struct keyed *order, size_t count)
 {
-	return filter_compare(a, b);
+	for (size_t i = 0; i < count; i++) {
+		struct filter moved = filters[i];
+		size_t at = i;
+
+		while (order[at].index != i) {
+			size_t from = order[at].index;
+
+			filters[at] = filters[from];
+			order[at].index = at;
+			at = from;
+		}
+		filters[at] = moved;
+		order[at].index = at;
+	}
+}
+
+/* By precedence. Filters are large, so numbers that stand for them are sorted. */
+static int order_filters(struct filter *filters, size_t count)
+{
+	struct keyed *order = malloc((count ? count : 1) * sizeof(*order));
+	bool by_id = true;
+	int err = 0;
+
+	if (!order)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		order[i] = (struct keyed){.key = filters[i].id, .index = i};
+		by_id &= !i || filters[i - 1].id < filters[i].id;
+	}
+	/* The sort is stable: what is in order of id stays so among equals. */
+	if (!by_id)
+		err = radix_sort(order, count);
+	for (size_t i = 0; !err && i < count; i++)
+		order[i].key = filter_precedence(&filters[order[i].index]);
+	if (!err)
+		err = radix_sort(order, count);
+	if (!err)
+		permute(filters, order, count);
+	free(order);
+	return err;
 }
 
 static int finish(struct image *image, const struct policy *policy, const struct compile_opts *opts,
 		  struct diag *diag)
 {
-	int err;
+	int err = order_filters(image->filters, image->count);
 
-	if (image->count)
-		qsort(image->filters, image->count, sizeof(*image->filters), by_precedence);
+	if (err)
+		return err;
 	err = conflicts_resolve(image->filters, &image->count, policy, opts, diag);
 	if (!err && !opts->no_tables)
 		err = build_tables(image, opts, diag);

@@ -4,8 +4,9 @@
  * restrictive takes effect; the others are shadowed and leave the list. Filters
  * of equal precedence that overlap without being the same, and disagree, are
  * decided by the action alone: correct, but perhaps not what was meant, so they
- * are reported as ambiguous. Both are found by sorting; the search for overlaps
- * has a budget and says so when it runs out.
+ * are reported as ambiguous. Both are found by sorting hashes of what must be
+ * equal, and compared in full; the search for overlaps has a budget and says so
+ * when it runs out.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -14,9 +15,11 @@
 #include "compile/build.h"
 #include "policy/policy.h"
 #include "util/addr.h"
+#include "util/radix.h"
 
 #define WARNINGS_MAX	 50 /* of each kind */
 #define OVERLAP_COMPARES 2000000
+#define KEPT		 UINT32_MAX
 
 struct conflicts {
 	struct filter *filters;
@@ -52,6 +55,31 @@ static int compare_common(const struct filter *a, const struct filter *b)
 	BY(a, b, icmp_code);
 	BY(a, b, iface_class);
 	return 0;
+}
+
+/* Two addresses of eight-byte words; what compare_common() looks at. */
+static uint64_t hash_addr(uint64_t h, const struct xi_addr *addr)
+{
+	uint64_t words[2];
+
+	memcpy(words, addr->b, sizeof(words));
+	h = xi_hash_step(h, words[0]);
+	return addr->family == 6 ? xi_hash_step(h, words[1]) : h;
+}
+
+static uint64_t hash_common(const struct filter *f)
+{
+	uint64_t h = hash_addr(f->remote.len, &f->remote.addr);
+
+	h = xi_hash_step(h, (uint64_t)f->dir << 56 | (uint64_t)f->band << 48 |
+				    (uint64_t)f->family << 40 | (uint64_t)f->proto_given << 32 |
+				    (uint32_t)f->proto << 24 | (uint8_t)f->iface_class);
+	return xi_hash_step(h, (uint64_t)(uint32_t)f->icmp_type << 32 | (uint32_t)f->icmp_code);
+}
+
+static uint64_t hash_local(uint64_t h, const struct filter *f, bool me)
+{
+	return me ? h : hash_addr(h, &f->local.addr);
 }
 
 static int compare_selectors(const struct filter *a, const struct filter *b)
@@ -96,15 +124,6 @@ static bool tell(struct pair told[WARNINGS_MAX], size_t *count, const struct fil
 
 /* ---------------------------------------------------------------- shadowed */
 
-static int by_selectors(const void *pa, const void *pb, void *arg)
-{
-	const struct filter *filters = arg;
-	size_t a = *(const size_t *)pa, b = *(const size_t *)pb;
-	int diff = compare_selectors(&filters[a], &filters[b]);
-
-	return diff ? diff : a < b ? -1 : 1;
-}
-
 static void report_shadowed(struct conflicts *c, const struct filter *winner,
 			    const struct filter *loser)
 {
@@ -118,37 +137,75 @@ static void report_shadowed(struct conflicts *c, const struct filter *winner,
 		 action_name(winner->action));
 }
 
+/* Equal for filters that compare_selectors() finds equal, and hardly ever for others. */
+static uint64_t hash_selectors(const struct filter *f)
+{
+	uint64_t h = hash_common(f);
+
+	h = hash_local(h, f, f->local_is_me);
+	h = xi_hash_step(h, f->local.len | (uint64_t)f->local_is_me << 8);
+	h = xi_hash_step(h, (uint64_t)f->remote_port_lo << 48 | (uint64_t)f->remote_port_hi << 32 |
+				    f->local_port_lo << 16 | f->local_port_hi);
+	return xi_hash_end(h);
+}
+
+/*
+ * One run of equal hashes. It may hold more than one kind of filter, so every
+ * filter is compared with those before it that are still in.
+ */
+static void drop_in_run(const struct conflicts *c, const struct keyed *run, size_t count,
+			uint32_t *beaten)
+{
+	for (size_t i = 1; i < count; i++) {
+		const struct filter *loser = &c->filters[run[i].index];
+
+		for (size_t k = 0; k < i; k++) {
+			const struct filter *winner = &c->filters[run[k].index];
+
+			if (beaten[run[k].index] != KEPT || compare_selectors(winner, loser))
+				continue;
+			beaten[run[i].index] = run[k].index;
+			break;
+		}
+	}
+}
+
 static int drop_shadowed(struct conflicts *c, size_t *count)
 {
 	size_t n = *count, out = 0;
-	size_t *order = malloc((n ? n : 1) * sizeof(*order));
-	char *dropped = calloc(n ? n : 1, 1);
+	struct keyed *order = malloc((n ? n : 1) * sizeof(*order));
+	uint32_t *beaten = malloc((n ? n : 1) * sizeof(*beaten)); /* by which one, or KEPT */
 	int err = -ENOMEM;
 
-	if (!order || !dropped)
+	if (!order || !beaten)
 		goto out;
-	for (size_t i = 0; i < n; i++)
-		order[i] = i;
-	qsort_r(order, n, sizeof(*order), by_selectors, c->filters);
-	for (size_t i = 1, first = 0; i < n; i++) {
-		const struct filter *winner = &c->filters[order[first]];
-
-		if (compare_selectors(winner, &c->filters[order[i]])) {
-			first = i;
-			continue;
-		}
-		dropped[order[i]] = 1;
-		report_shadowed(c, winner, &c->filters[order[i]]);
+	for (size_t i = 0; i < n; i++) {
+		order[i] = (struct keyed){.key = hash_selectors(&c->filters[i]), .index = i};
+		beaten[i] = KEPT;
+	}
+	err = radix_sort(order, n);
+	if (err)
+		goto out;
+	for (size_t i = 0, to; i < n; i = to) {
+		for (to = i + 1; to < n && order[to].key == order[i].key;)
+			to++;
+		drop_in_run(c, order + i, to - i, beaten);
 	}
 	for (size_t i = 0; i < n; i++) {
-		if (!dropped[i])
-			c->filters[out++] = c->filters[i];
+		if (beaten[i] != KEPT)
+			report_shadowed(c, &c->filters[beaten[i]], &c->filters[i]);
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (beaten[i] != KEPT)
+			continue;
+		if (out != i)
+			c->filters[out] = c->filters[i];
+		out++;
 	}
 	*count = out;
-	err = 0;
 out:
 	free(order);
-	free(dropped);
+	free(beaten);
 	return err;
 }
 
@@ -192,18 +249,17 @@ static int compare_precedence(const struct conflicts *c, const struct filter *a,
 	return (a->local_port_hi - a->local_port_lo) - (b->local_port_hi - b->local_port_lo);
 }
 
-static int by_precedence(const void *pa, const void *pb, void *arg)
+/* Equal for filters that compare_precedence() finds equal. */
+static uint64_t hash_precedence(const struct conflicts *c, const struct filter *f)
 {
-	const struct conflicts *c = arg;
-	const struct filter *a = &c->filters[*(const size_t *)pa];
-	const struct filter *b = &c->filters[*(const size_t *)pb];
-	int diff = compare_precedence(c, a, b);
+	bool me = is_me(c, f);
+	uint64_t h = hash_local(hash_common(f), f, me);
 
-	if (!diff)
-		diff = (int)a->remote_port_lo - b->remote_port_lo;
-	if (!diff)
-		diff = (int)a->local_port_lo - b->local_port_lo;
-	return diff ? diff : a < b ? -1 : 1;
+	if (!me)
+		h = xi_hash_step(h, f->local.len);
+	h = xi_hash_step(h, (uint64_t)me << 32 | (f->remote_port_hi - f->remote_port_lo) << 16 |
+				    (f->local_port_hi - f->local_port_lo));
+	return xi_hash_end(h);
 }
 
 static bool overlap(const struct filter *a, const struct filter *b)
@@ -230,33 +286,80 @@ static void report_ambiguous(struct conflicts *c, const struct filter *a, const 
 		 action_name(loser->action), action_name(winner->action));
 }
 
+/* One run of equal hashes, sorted here by the remote port: behind its end nothing overlaps. */
+static int ambiguous_in_run(struct conflicts *c, struct keyed *run, size_t count)
+{
+	int err;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct filter *f = &c->filters[run[i].index];
+
+		run[i].key = (uint64_t)f->remote_port_lo << 16 | f->local_port_lo;
+	}
+	err = radix_sort(run, count);
+	if (err)
+		return err;
+	for (size_t i = 0; i < count; i++) {
+		const struct filter *a = &c->filters[run[i].index];
+
+		for (size_t k = i + 1; k < count; k++) {
+			const struct filter *b = &c->filters[run[k].index];
+
+			if (++c->compares > OVERLAP_COMPARES)
+				return 0;
+			if (b->remote_port_lo > a->remote_port_hi)
+				break;
+			if (a->action != b->action && overlap(a, b) && !compare_precedence(c, a, b))
+				report_ambiguous(c, a, b);
+		}
+	}
+	return 0;
+}
+
+/* The runs that hold more than one filter, in order of their best: index = first place in order,
+ * extra = how many. */
+static int find_runs(const struct keyed *order, size_t n, struct keyed **ret, size_t *ret_count)
+{
+	struct keyed *runs = malloc((n / 2 + 1) * sizeof(*runs));
+	size_t count = 0;
+	int err;
+
+	if (!runs)
+		return -ENOMEM;
+	for (size_t i = 0, to; i < n; i = to) {
+		for (to = i + 1; to < n && order[to].key == order[i].key;)
+			to++;
+		if (to > i + 1)
+			runs[count++] = (struct keyed){order[i].index, i, to - i};
+	}
+	err = radix_sort(runs, count);
+	if (err) {
+		free(runs);
+		return err;
+	}
+	*ret = runs;
+	*ret_count = count;
+	return 0;
+}
+
 static int find_ambiguous(struct conflicts *c, size_t n)
 {
-	size_t *order = malloc((n ? n : 1) * sizeof(*order));
+	struct keyed *order = malloc((n ? n : 1) * sizeof(*order)), *runs = NULL;
+	size_t count = 0;
+	int err;
 
 	if (!order)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++)
-		order[i] = i;
-	qsort_r(order, n, sizeof(*order), by_precedence, c);
-	for (size_t i = 0; i < n; i++) {
-		const struct filter *a = &c->filters[order[i]];
-
-		for (size_t k = i + 1; k < n; k++) {
-			const struct filter *b = &c->filters[order[k]];
-
-			if (++c->compares > OVERLAP_COMPARES)
-				goto out;
-			/* Sorted by the remote port: behind its end nothing overlaps. */
-			if (compare_precedence(c, a, b) || b->remote_port_lo > a->remote_port_hi)
-				break;
-			if (a->action != b->action && overlap(a, b))
-				report_ambiguous(c, a, b);
-		}
-	}
-out:
+		order[i] = (struct keyed){.key = hash_precedence(c, &c->filters[i]), .index = i};
+	err = radix_sort(order, n);
+	if (!err)
+		err = find_runs(order, n, &runs, &count);
+	for (size_t i = 0; !err && i < count && c->compares <= OVERLAP_COMPARES; i++)
+		err = ambiguous_in_run(c, order + runs[i].index, runs[i].extra);
 	free(order);
-	return 0;
+	free(runs);
+	return err;
 }
 
 static void report_rest(struct conflicts *c)

@@ -79,6 +79,11 @@ void image_free(struct image *image);
 
 /* < 0 when a has precedence over b; never 0 for two filters of one image. */
 int filter_compare(const struct filter *a, const struct filter *b);
+/*
+ * The same order as one number, for sorting: the smaller one has precedence. All
+ * levels but the last, so where two are equal the lower id decides.
+ */
+uint64_t filter_precedence(const struct filter *filter);
 /* The word for the first difference ("remote prefix", "protocol", ...). */
 const char *filter_lost_on(const struct filter *winner, const struct filter *loser);
 

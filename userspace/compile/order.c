@@ -103,6 +103,21 @@ int filter_compare(const struct filter *a, const struct filter *b)
 	return diff;
 }
 
+uint64_t filter_precedence(const struct filter *f)
+{
+	uint64_t key = XI_BAND_IKE - f->band;
+
+	key = key << 8 | (128 - f->remote.len);
+	key = key << 8 | (128 - local_len(f));
+	key = key << 1 | !f->proto_given;
+	key = key << 16 | (uint16_t)(f->remote_port_hi - f->remote_port_lo);
+	key = key << 16 | (uint16_t)(f->local_port_hi - f->local_port_lo);
+	key = key << 1 | (f->icmp_type < 0);
+	key = key << 1 | (f->icmp_code < 0);
+	key = key << 1 | (f->iface_class < 0);
+	return key << 2 | (3 - action_rank(f->action));
+}
+
 const char *filter_lost_on(const struct filter *winner, const struct filter *loser)
 {
 	for (enum level level = 0; level < LEVEL_MAX; level++) {

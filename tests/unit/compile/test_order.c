@@ -49,6 +49,10 @@ static void expect_wins(const struct filter *a, const struct filter *b, const ch
 	assert_true(filter_compare(a, b) < 0);
 	assert_true(filter_compare(b, a) > 0);
 	assert_string_equal(filter_lost_on(a, b), on);
+	if (strcmp(on, "filter id"))
+		assert_true(filter_precedence(a) < filter_precedence(b));
+	else
+		assert_true(filter_precedence(a) == filter_precedence(b));
 }
 
 /*
@@ -295,11 +299,81 @@ static void too_many_shapes_are_refused_in_words(void **unused)
 	free(filters);
 }
 
+static bool same_selectors(const struct filter *a, const struct filter *b)
+{
+	return a->dir == b->dir && a->band == b->band && a->remote.len == b->remote.len &&
+	       xi_addr_equal(&a->remote.addr, &b->remote.addr) &&
+	       a->local_is_me == b->local_is_me && a->local.len == b->local.len &&
+	       xi_addr_equal(&a->local.addr, &b->local.addr) && a->proto_given == b->proto_given &&
+	       a->proto == b->proto && a->remote_port_lo == b->remote_port_lo &&
+	       a->remote_port_hi == b->remote_port_hi && a->local_port_lo == b->local_port_lo &&
+	       a->local_port_hi == b->local_port_hi && a->icmp_type == b->icmp_type &&
+	       a->iface_class == b->iface_class;
+}
+
+/* Few values for everything, so that all levels tie and many selectors are the same. */
+static struct filter random_filter(uint32_t id)
+{
+	static const char *const nets[] = {"0.0.0.0/0", "10.0.0.0/8", "10.0.0.0/9", "10.1.1.1"};
+	struct filter f = open_filter(id);
+
+	f.rule = id % 7;
+	f.dir = rand() % 2;
+	f.band = rand() % 8 ? XI_BAND_RULES : XI_BAND_EXEMPTION;
+	f.action = 1 + rand() % 3;
+	f.remote = prefix(nets[rand() % 4]);
+	f.local_is_me = rand() % 4 == 0;
+	if (!f.local_is_me)
+		f.local = prefix(nets[rand() % 4]);
+	f.proto_given = rand() % 2;
+	f.proto = f.proto_given ? 1 + rand() % 2 * 5 : 0;
+	if (f.proto == 6) {
+		f.remote_port_lo = rand() % 2;
+		f.local_port_hi = rand() % 2 ? 65535 : 80;
+	}
+	f.icmp_type = f.proto == 1 ? rand() % 3 - 1 : -1;
+	f.iface_class = rand() % 3 - 1;
+	return f;
+}
+
+/* Against the definition: best first, and of equal selectors only the best is left. */
+static void many_filters_come_out_in_order_and_once(void **unused)
+{
+	struct compile_opts opts = {.no_tables = true};
+	struct filter filters[3000];
+	struct image *image = NULL;
+	size_t count = sizeof(filters) / sizeof(*filters), kept = 0;
+
+	srand(11);
+	for (size_t i = 0; i < count; i++)
+		filters[i] = random_filter(1 + (i * 7919) % count);
+	assert_int_equal(compile_filters(filters, count, NULL, &opts, &image, NULL), 0);
+	for (size_t i = 1; i < image->count; i++)
+		assert_true(filter_compare(&image->filters[i - 1], &image->filters[i]) < 0);
+	for (size_t i = 0; i < count; i++) {
+		bool beaten = false;
+
+		for (size_t k = 0; k < count && !beaten; k++)
+			beaten = k != i && same_selectors(&filters[i], &filters[k]) &&
+				 filter_compare(&filters[k], &filters[i]) < 0;
+		if (beaten)
+			continue;
+		kept++;
+		for (size_t k = 0; k < image->count && !beaten; k++)
+			beaten = image->filters[k].id == filters[i].id;
+		assert_true(beaten);
+	}
+	assert_int_equal(image->count, kept);
+	assert_true(kept > 300 && kept < count);
+	image_free(image);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_level_beats_all_below_it),
 		cmocka_unit_test(me_counts_as_a_full_length_local_prefix),
+		cmocka_unit_test(many_filters_come_out_in_order_and_once),
 		cmocka_unit_test(of_the_same_selectors_the_most_restrictive_stays),
 		cmocka_unit_test(overlapping_ranges_of_one_size_are_ambiguous),
 		cmocka_unit_test(me_and_a_local_address_are_ambiguous),
