@@ -25,6 +25,7 @@
 struct side {
 	bool me;
 	bool any;
+	bool piece;		 /* of a range: no address that somebody wrote */
 	struct xi_prefix prefix; /* neither me nor any */
 };
 
@@ -90,7 +91,7 @@ static int add_range(struct sides *sides, const struct xi_addr *first, const str
 	wide at = addr_number(first), end = addr_number(last);
 
 	for (;;) {
-		struct side side = {.prefix.len = bits};
+		struct side side = {.prefix.len = bits, .piece = !xi_addr_equal(first, last)};
 		wide block = 1; /* addresses in it; 0 stands for all of 2^128 */
 		int err;
 
@@ -174,7 +175,8 @@ static bool side_is_local(const struct expander *x, const struct side *side)
 {
 	if (side->me)
 		return true;
-	if (side->any || side->prefix.len != xi_family_bits(side->prefix.addr.family))
+	if (side->any || side->piece ||
+	    side->prefix.len != xi_family_bits(side->prefix.addr.family))
 		return false;
 	for (size_t i = 0; i < x->opts->me_count; i++) {
 		if (xi_addr_equal(&x->opts->me[i], &side->prefix.addr))
