@@ -110,6 +110,20 @@ struct {
 	__uint(max_entries, 256 * 1024);
 } xi_events SEC(".maps");
 
+/* BPF: struct xi_sample */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 2 * 1024 * 1024);
+} xi_samples SEC(".maps");
+
+/* BPF */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct xi_sampler);
+} xi_sampler SEC(".maps");
+
 /* BPF: by enum xi_hook */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -13,6 +13,7 @@
 #include "event.bpf.h"
 #include "run.bpf.h"
 #include "sa.bpf.h"
+#include "sample.bpf.h"
 #include "skb.bpf.h"
 
 /* With struct xi_tap_mark over the source address, which the worker puts back. */
@@ -73,15 +74,11 @@ static __always_inline int xi_egress_verdict(struct __sk_buff *skb, struct xi_ru
 	return xi_skb_drop(run, run->orphan ? XI_REASON_FRAGMENT : XI_REASON_BLOCKED);
 }
 
-SEC("tc")
-int xi_tc_egress(struct __sk_buff *skb)
+static __always_inline int xi_egress(struct __sk_buff *skb, struct xi_run *run)
 {
-	struct xi_run *run = xi_run_new(XI_HOOK_TC_EGRESS, XI_DIR_OUT, skb->ifindex);
 	bool loaded;
 	int res;
 
-	if (!run)
-		return TC_ACT_SHOT;
 	loaded = xi_run_begin(run);
 	res = xi_skb_parse(skb, run);
 	if (res == XI_PARSE_NOT_IP)
@@ -98,4 +95,12 @@ int xi_tc_egress(struct __sk_buff *skb)
 		return xi_skb_drop(run, XI_REASON_NO_POLICY);
 	xi_count_verdict(run);
 	return xi_egress_verdict(skb, run);
+}
+
+SEC("tc")
+int xi_tc_egress(struct __sk_buff *skb)
+{
+	struct xi_run *run = xi_run_new(XI_HOOK_TC_EGRESS, XI_DIR_OUT, skb->ifindex);
+
+	return run ? xi_skb_sampled(skb, run, XI_HOOK_TC_EGRESS, xi_egress(skb, run)) : TC_ACT_SHOT;
 }

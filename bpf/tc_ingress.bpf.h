@@ -8,19 +8,14 @@
  * dropped and counted; an interface that needs it needs XDP.
  */
 #include "ingress.bpf.h"
+#include "sample.bpf.h"
 #include "skb.bpf.h"
 
-SEC("tc")
-int xi_tc_ingress(struct __sk_buff *skb)
+static __always_inline int xi_tc_run(struct __sk_buff *skb, struct xi_run *run)
 {
-	struct xi_run *run = xi_run_new(XI_HOOK_TC_INGRESS, XI_DIR_IN, skb->ifindex);
-	bool loaded;
-	int res;
+	bool loaded = xi_run_begin(run);
+	int res = xi_skb_parse(skb, run);
 
-	if (!run)
-		return TC_ACT_SHOT;
-	loaded = xi_run_begin(run);
-	res = xi_skb_parse(skb, run);
 	switch (xi_ingress(run, loaded, res, skb->len)) {
 	case XI_FATE_PASS:
 		return XI_SKB_PASS;
@@ -31,4 +26,13 @@ int xi_tc_ingress(struct __sk_buff *skb)
 		break;
 	}
 	return TC_ACT_SHOT;
+}
+
+SEC("tc")
+int xi_tc_ingress(struct __sk_buff *skb)
+{
+	struct xi_run *run = xi_run_new(XI_HOOK_TC_INGRESS, XI_DIR_IN, skb->ifindex);
+
+	return run ? xi_skb_sampled(skb, run, XI_HOOK_TC_INGRESS, xi_tc_run(skb, run))
+		   : TC_ACT_SHOT;
 }

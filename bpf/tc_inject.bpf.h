@@ -6,17 +6,13 @@
  */
 #include "count.bpf.h"
 #include "run.bpf.h"
+#include "sample.bpf.h"
 #include "skb.bpf.h"
 
-SEC("tc")
-int xi_tc_inject(struct __sk_buff *skb)
+static __always_inline int xi_inject(struct __sk_buff *skb, struct xi_run *run)
 {
-	struct xi_run *run = xi_run_new(XI_HOOK_TC_INJECT, XI_DIR_IN, skb->ifindex);
-	bool loaded;
+	bool loaded = xi_run_begin(run);
 
-	if (!run)
-		return TC_ACT_SHOT;
-	loaded = xi_run_begin(run);
 	if (xi_skb_parse(skb, run) != XI_PARSE_OK) {
 		run->pkt.len = skb->len;
 		return xi_skb_drop(run, XI_REASON_MALFORMED);
@@ -30,4 +26,12 @@ int xi_tc_inject(struct __sk_buff *skb)
 	if (run->action == XI_ACT_BLOCK)
 		return xi_skb_drop(run, XI_REASON_SECURED_BLOCKED);
 	return XI_SKB_PASS;
+}
+
+SEC("tc")
+int xi_tc_inject(struct __sk_buff *skb)
+{
+	struct xi_run *run = xi_run_new(XI_HOOK_TC_INJECT, XI_DIR_IN, skb->ifindex);
+
+	return run ? xi_skb_sampled(skb, run, XI_HOOK_TC_INJECT, xi_inject(skb, run)) : TC_ACT_SHOT;
 }

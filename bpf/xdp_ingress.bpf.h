@@ -4,6 +4,7 @@
  * goes to its AF_XDP socket from here.
  */
 #include "ingress.bpf.h"
+#include "sample.bpf.h"
 
 /* To the worker that serves this receive queue, or nowhere. */
 static __always_inline int xi_ingress_worker(struct xi_run *run, __u32 queue)
@@ -29,17 +30,11 @@ __noinline int xi_xdp_parse(struct xdp_md *ctx, struct xi_run *run)
 			bpf_xdp_get_buff_len(ctx), run);
 }
 
-SEC("xdp.frags")
-int xi_xdp_ingress(struct xdp_md *ctx)
+static __always_inline int xi_xdp_run(struct xdp_md *ctx, struct xi_run *run)
 {
-	struct xi_run *run = xi_run_new(XI_HOOK_XDP_INGRESS, XI_DIR_IN, ctx->ingress_ifindex);
-	bool loaded;
-	int res;
+	bool loaded = xi_run_begin(run);
+	int res = xi_xdp_parse(ctx, run);
 
-	if (!run)
-		return XDP_DROP;
-	loaded = xi_run_begin(run);
-	res = xi_xdp_parse(ctx, run);
 	switch (xi_ingress(run, loaded, res, bpf_xdp_get_buff_len(ctx))) {
 	case XI_FATE_PASS:
 		return XDP_PASS;
@@ -50,4 +45,12 @@ int xi_xdp_ingress(struct xdp_md *ctx)
 		break;
 	}
 	return XDP_DROP;
+}
+
+SEC("xdp.frags")
+int xi_xdp_ingress(struct xdp_md *ctx)
+{
+	struct xi_run *run = xi_run_new(XI_HOOK_XDP_INGRESS, XI_DIR_IN, ctx->ingress_ifindex);
+
+	return run ? xi_xdp_sampled(ctx, run, xi_xdp_run(ctx, run)) : XDP_DROP;
 }

@@ -139,9 +139,10 @@ struct xi_ctl {
 XI_ASSERT_SIZE(struct xi_ctl, 72);
 
 /* 0x1 is free. */
-#define XI_CTL_OWNS_ESP	   0x2 /* drop ESP/AH for unknown SPIs instead of classifying it */
-#define XI_CTL_DROP_EVENTS 0x4 /* send XI_EVENT_DROP, rate limited; nobody listens yet */
-#define XI_CTL_ALL_ME	   0x8 /* replay: every packet's local side is this host */
+#define XI_CTL_OWNS_ESP	   0x2	/* drop ESP/AH for unknown SPIs instead of classifying it */
+#define XI_CTL_DROP_EVENTS 0x4	/* send XI_EVENT_DROP, rate limited; nobody listens yet */
+#define XI_CTL_ALL_ME	   0x8	/* replay: every packet's local side is this host */
+#define XI_CTL_SAMPLE	   0x10 /* somebody listens: samples go to xi_samples */
 
 struct xi_count {
 	__u64 packets;
@@ -278,6 +279,37 @@ struct xi_event {
 	struct xi_pkt pkt;
 };
 XI_ASSERT_SIZE(struct xi_event, 80);
+
+/*
+ * xi_samples: what became of a packet, and the first bytes of its frame, for
+ * those who listen (`xipsec monitor`). A ring of its own, so that no flood of
+ * samples displaces an event. xi_sampler is where a CPU makes its sample up.
+ */
+#define XI_SAMPLE_BYTES	 128
+#define XI_LISTENERS_MAX 8
+
+struct xi_sample {
+	__u64 time_ns;	  /* CLOCK_MONOTONIC */
+	__u32 listeners;  /* bit i: selected for listener i; 0: not selected in the kernel */
+	__u32 hook;	  /* enum xi_hook */
+	__u32 result;	  /* as the program returned it: XDP_* or TC_ACT_* */
+	__u32 action;	  /* enum xi_action, of the filter list */
+	__u32 reason;	  /* enum xi_reason */
+	__u32 filter_idx; /* in that generation; XI_NO_FILTER if none */
+	__u32 generation;
+	__u32 ifindex;
+	__u32 frame_len; /* of the whole frame, a VLAN tag beside it included */
+	__u32 captured;	 /* bytes in frame[] */
+	struct xi_pkt pkt;
+	__u8 frame[XI_SAMPLE_BYTES];
+};
+XI_ASSERT_SIZE(struct xi_sample, 224);
+
+struct xi_sampler {
+	struct xi_sample sample;
+	__u64 lost;		      /* the ring was full; since the maps were made */
+	__u32 skip[XI_LISTENERS_MAX]; /* packets to pass over until the next one is told */
+};
 
 /*
  * xi_acquire: when an event was last sent for these (LRU). NEED_SA is limited

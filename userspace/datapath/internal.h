@@ -28,6 +28,8 @@ struct xipsec; /* the skeleton */
 	X(ACQUIRE, "xi_acquire")                                                                   \
 	X(LIMITS, "xi_limits")                                                                     \
 	X(EVENTS, "xi_events")                                                                     \
+	X(SAMPLES, "xi_samples")                                                                   \
+	X(SAMPLER, "xi_sampler")                                                                   \
 	X(RUN, "xi_run")
 
 #define DP_X(NAME, name) DP_MAP_##NAME,
@@ -67,6 +69,10 @@ struct datapath {
 	struct ring_buffer *ring;
 	void (*event_fn)(void *arg, const struct xi_event *event);
 	void *event_arg;
+	struct ring_buffer *samples; /* while somebody listens */
+	void (*sample_fn)(void *arg, const struct xi_sample *sample);
+	void *sample_arg;
+	unsigned sample_budget;
 };
 
 /* names.c */

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What became of a packet, told to those who listen. The last step of a hook: it
+ * sees the result and never changes it. While nobody listens it costs one test
+ * of a word that the run has read already (XI_CTL_SAMPLE).
+ *
+ * Frames that are not IP have no verdict and are not told.
+ */
+#ifndef XI_SAMPLE_BPF_H
+#define XI_SAMPLE_BPF_H
+
+#include <linux/if_ether.h>
+
+#include "maps.bpf.h"
+#include "run.bpf.h"
+
+/* VLAN tag that the device took off and keeps beside the packet. */
+#define XI_TAG_LEN 4
+
+/* Everything but the frame's bytes; NULL: nothing to tell. */
+static __always_inline struct xi_sampler *xi_sample_new(const struct xi_run *run, enum xi_hook hook,
+							int result, __u32 frame_len)
+{
+	struct xi_sampler *sampler;
+	struct xi_sample *sample;
+	__u32 zero = 0;
+
+	if (!run->pkt.family && run->reason != XI_REASON_MALFORMED)
+		return NULL;
+	sampler = bpf_map_lookup_elem(&xi_sampler, &zero);
+	if (!sampler)
+		return NULL;
+	sample = &sampler->sample;
+	sample->time_ns = bpf_ktime_get_ns();
+	sample->listeners = 0;
+	sample->hook = hook;
+	sample->result = result;
+	sample->action = run->action;
+	sample->reason = run->reason;
+	sample->filter_idx = run->filter_idx;
+	sample->generation = run->generation;
+	sample->ifindex = run->ifindex;
+	sample->frame_len = frame_len;
+	sample->captured = 0;
+	sample->pkt = run->pkt;
+	return sampler;
+}
+
+static __always_inline void xi_sample_send(struct xi_sampler *sampler)
+{
+	if (bpf_ringbuf_output(&xi_samples, &sampler->sample, sizeof(sampler->sample), 0))
+		sampler->lost++;
+}
+
+/* How much of a frame is copied; the mask says to the verifier what the rest says to people. */
+static __always_inline __u32 xi_sample_bytes(__u32 frame_len, __u32 room)
+{
+	return frame_len < room ? frame_len & (XI_SAMPLE_BYTES - 1) : room;
+}
+
+static __noinline int xi_xdp_sample(struct xdp_md *ctx, const struct xi_run *run, int result)
+{
+	__u32 len = bpf_xdp_get_buff_len(ctx), bytes = xi_sample_bytes(len, XI_SAMPLE_BYTES);
+	struct xi_sampler *sampler = xi_sample_new(run, XI_HOOK_XDP_INGRESS, result, len);
+
+	if (!sampler)
+		return result;
+	if (bytes && !bpf_xdp_load_bytes(ctx, 0, sampler->sample.frame, bytes))
+		sampler->sample.captured = bytes;
+	xi_sample_send(sampler);
+	return result;
+}
+
+/* A tag beside the skb goes back to its place, where filters look for it. */
+static __always_inline __u32 xi_skb_frame(struct __sk_buff *skb, struct xi_sample *sample)
+{
+	const __u32 macs = 2 * ETH_ALEN;
+	__u32 bytes;
+
+	if (!skb->vlan_present) {
+		bytes = xi_sample_bytes(skb->len, XI_SAMPLE_BYTES);
+		return bytes && !bpf_skb_load_bytes(skb, 0, sample->frame, bytes) ? bytes : 0;
+	}
+	if (skb->len <= macs || bpf_skb_load_bytes(skb, 0, sample->frame, macs))
+		return 0;
+	sample->frame_len += XI_TAG_LEN;
+	*(__be16 *)(sample->frame + macs) = skb->vlan_proto;
+	*(__be16 *)(sample->frame + macs + 2) = bpf_htons(skb->vlan_tci);
+	bytes = xi_sample_bytes(skb->len - macs, XI_SAMPLE_BYTES - macs - XI_TAG_LEN);
+	if (!bytes || bpf_skb_load_bytes(skb, macs, sample->frame + macs + XI_TAG_LEN, bytes))
+		return 0;
+	return bytes + macs + XI_TAG_LEN;
+}
+
+static __noinline int xi_skb_sample(struct __sk_buff *skb, const struct xi_run *run,
+				    enum xi_hook hook, int result)
+{
+	struct xi_sampler *sampler = xi_sample_new(run, hook, result, skb->len);
+
+	if (!sampler)
+		return result;
+	sampler->sample.captured = xi_skb_frame(skb, &sampler->sample);
+	xi_sample_send(sampler);
+	return result;
+}
+
+static __always_inline int xi_xdp_sampled(struct xdp_md *ctx, const struct xi_run *run, int result)
+{
+	if (__builtin_expect(run->ctl_flags & XI_CTL_SAMPLE, 0))
+		return xi_xdp_sample(ctx, run, result);
+	return result;
+}
+
+static __always_inline int xi_skb_sampled(struct __sk_buff *skb, const struct xi_run *run,
+					  enum xi_hook hook, int result)
+{
+	if (__builtin_expect(run->ctl_flags & XI_CTL_SAMPLE, 0))
+		return xi_skb_sample(skb, run, hook, result);
+	return result;
+}
+
+#endif
