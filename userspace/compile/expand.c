@@ -258,6 +258,7 @@ static int add_directed(struct expander *x, const struct pol_filter *entry, cons
 	const struct side *remote = in ? src : dst, *local = in ? dst : src;
 	struct filter f = {.id = id,
 			   .rule = x->rule,
+			   .entry = entry - x->policy->filter_lists[rule->filter_list].filters,
 			   .rule_name = x->image->names[x->rule],
 			   .dir = dir,
 			   .band = XI_BAND_RULES,

@@ -22,6 +22,7 @@ struct policy;
 struct filter {
 	uint32_t id;	       /* what users see; order of appearance in the policy, from 1 */
 	uint32_t rule;	       /* index in policy.rules; FILTER_BUILTIN for exemptions */
+	uint32_t entry;	       /* index in that rule's filter list: the text it was made of */
 	const char *rule_name; /* borrowed from the image */
 	enum xi_dir dir;
 	enum xi_band band;
@@ -77,6 +78,24 @@ int compile_filters(const struct filter *filters, size_t count, const struct pol
 		    const struct compile_opts *opts, struct image **ret, struct diag *diag);
 void image_free(struct image *image);
 
+/* What tells two filters apart, in the order in which it is asked. */
+#define FILTER_LEVELS(X)                                                                           \
+	X(BAND, "band")                                                                            \
+	X(REMOTE_PREFIX, "remote prefix")                                                          \
+	X(LOCAL_PREFIX, "local prefix")                                                            \
+	X(PROTOCOL, "protocol")                                                                    \
+	X(REMOTE_PORT, "remote port")                                                              \
+	X(LOCAL_PORT, "local port")                                                                \
+	X(ICMP_TYPE, "ICMP type")                                                                  \
+	X(ICMP_CODE, "ICMP code")                                                                  \
+	X(IFACE, "interface class")                                                                \
+	X(ACTION, "action")                                                                        \
+	X(ID, "filter id")
+
+#define LEVEL_X(NAME, word) LEVEL_##NAME,
+enum filter_level { FILTER_LEVELS(LEVEL_X) LEVEL_MAX };
+#undef LEVEL_X
+
 /* < 0 when a has precedence over b; never 0 for two filters of one image. */
 int filter_compare(const struct filter *a, const struct filter *b);
 /*
@@ -84,7 +103,9 @@ int filter_compare(const struct filter *a, const struct filter *b);
  * levels but the last, so where two are equal the lower id decides.
  */
 uint64_t filter_precedence(const struct filter *filter);
-/* The word for the first difference ("remote prefix", "protocol", ...). */
+/* The first level at which they differ. */
+enum filter_level filter_decided_by(const struct filter *a, const struct filter *b);
+/* The word for it ("remote prefix", "protocol", ...). */
 const char *filter_lost_on(const struct filter *winner, const struct filter *loser);
 
 /* Does this filter cover the packet? (Precedence is not considered.) */

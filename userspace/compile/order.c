@@ -10,33 +10,10 @@
 #include "compile/image.h"
 #include "util/addr.h"
 
-enum level {
-	LEVEL_BAND,
-	LEVEL_REMOTE_PREFIX,
-	LEVEL_LOCAL_PREFIX,
-	LEVEL_PROTOCOL,
-	LEVEL_REMOTE_PORT,
-	LEVEL_LOCAL_PORT,
-	LEVEL_ICMP_TYPE,
-	LEVEL_ICMP_CODE,
-	LEVEL_IFACE,
-	LEVEL_ACTION,
-	LEVEL_ID,
-	LEVEL_MAX
-};
-
 static const char *const level_words[LEVEL_MAX] = {
-	[LEVEL_BAND] = "band",
-	[LEVEL_REMOTE_PREFIX] = "remote prefix",
-	[LEVEL_LOCAL_PREFIX] = "local prefix",
-	[LEVEL_PROTOCOL] = "protocol",
-	[LEVEL_REMOTE_PORT] = "remote port",
-	[LEVEL_LOCAL_PORT] = "local port",
-	[LEVEL_ICMP_TYPE] = "ICMP type",
-	[LEVEL_ICMP_CODE] = "ICMP code",
-	[LEVEL_IFACE] = "interface class",
-	[LEVEL_ACTION] = "action",
-	[LEVEL_ID] = "filter id",
+#define LEVEL_X(NAME, word) word,
+	FILTER_LEVELS(LEVEL_X)
+#undef LEVEL_X
 };
 
 /* Block before negotiate before permit. */
@@ -61,7 +38,7 @@ static int local_len(const struct filter *f)
 }
 
 /* Negative when a comes first at this level, 0 when it does not tell them apart. */
-static int compare_level(const struct filter *a, const struct filter *b, enum level level)
+static int compare_level(const struct filter *a, const struct filter *b, enum filter_level level)
 {
 	switch (level) {
 	case LEVEL_BAND:
@@ -98,7 +75,7 @@ int filter_compare(const struct filter *a, const struct filter *b)
 {
 	int diff = 0;
 
-	for (enum level level = 0; level < LEVEL_MAX && !diff; level++)
+	for (enum filter_level level = 0; level < LEVEL_MAX && !diff; level++)
 		diff = compare_level(a, b, level);
 	return diff;
 }
@@ -118,13 +95,18 @@ uint64_t filter_precedence(const struct filter *f)
 	return key << 2 | (3 - action_rank(f->action));
 }
 
+enum filter_level filter_decided_by(const struct filter *a, const struct filter *b)
+{
+	enum filter_level level = 0;
+
+	while (level < LEVEL_ID && !compare_level(a, b, level))
+		level++;
+	return level;
+}
+
 const char *filter_lost_on(const struct filter *winner, const struct filter *loser)
 {
-	for (enum level level = 0; level < LEVEL_MAX; level++) {
-		if (compare_level(winner, loser, level))
-			return level_words[level];
-	}
-	return level_words[LEVEL_ID];
+	return level_words[filter_decided_by(winner, loser)];
 }
 
 const char *band_name(enum xi_band band)
