@@ -15,7 +15,7 @@
 #include "policy/schema.h"
 #include "policy/textfile.h"
 
-#define POLICY_BYTES_MAX (64u << 20)
+#define POLICY_BYTES_MAX (256u << 20)
 
 static const struct limits exemption_limits = {0, 3};
 static const struct limits poll_limits = {60, 30 * 86400};
@@ -40,6 +40,7 @@ static void load_mm_methods(struct loader *load, const struct node *value, void 
 			    const struct field *field)
 {
 	struct policy *policy = to;
+	struct node_iter iter;
 	size_t count = 0;
 
 	if (!load_expect(load, value, NODE_LIST, field->key))
@@ -52,7 +53,7 @@ static void load_mm_methods(struct loader *load, const struct node *value, void 
 	policy->mm_methods = load_array(load, value->count, sizeof(*policy->mm_methods));
 	if (!policy->mm_methods)
 		return;
-	for (const struct node *item = value->first; item; item = item->next) {
+	for (const struct node *item = node_first(&iter, value); item; item = node_next(&iter)) {
 		struct pol_mm_method *method = &policy->mm_methods[count];
 		const char *text = load_text(load, item, "a main-mode method");
 		struct complaint why;

@@ -70,6 +70,7 @@ static void set_methods(struct loader *load, const struct node *value, void *to,
 			const struct field *field)
 {
 	struct pol_action *action = to;
+	struct node_iter iter;
 
 	if (!load_expect(load, value, NODE_LIST, field->key))
 		return;
@@ -81,7 +82,7 @@ static void set_methods(struct loader *load, const struct node *value, void *to,
 	action->methods = load_array(load, value->count, sizeof(*action->methods));
 	if (!action->methods)
 		return;
-	for (const struct node *item = value->first; item; item = item->next)
+	for (const struct node *item = node_first(&iter, value); item; item = node_next(&iter))
 		read_method(load, item, &action->methods[action->count++]);
 }
 

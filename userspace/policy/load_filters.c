@@ -39,6 +39,7 @@ static void read_addresses(struct loader *load, const struct node *node, const c
 			   struct pol_side *side)
 {
 	size_t count = node->kind == NODE_LIST ? node->count : 1;
+	struct node_iter iter;
 
 	if (node->kind == NODE_MAP) {
 		load_error(load, node, NULL, "%s must be an address or a list of addresses", key);
@@ -56,7 +57,7 @@ static void read_addresses(struct loader *load, const struct node *node, const c
 		read_address(load, node, side);
 		return;
 	}
-	for (const struct node *item = node->first; item; item = item->next)
+	for (const struct node *item = node_first(&iter, node); item; item = node_next(&iter))
 		read_address(load, item, side);
 	for (size_t i = 0; i < side->count && side->count > 1; i++)
 		if (side->addrs[i].kind == POL_ADDR_ANY) {
@@ -187,6 +188,7 @@ void load_filter_lists(struct loader *load, const struct node *value, void *to,
 		       const struct field *field)
 {
 	struct policy *policy = load->policy;
+	struct node_iter iter;
 	size_t total = 0;
 
 	if (!load_expect(load, value, NODE_MAP, field->key))
@@ -211,7 +213,8 @@ void load_filter_lists(struct loader *load, const struct node *value, void *to,
 		list->filters = load_array(load, items->count, sizeof(*list->filters));
 		if (load->no_memory)
 			return;
-		for (const struct node *item = items->first; item; item = item->next)
+		for (const struct node *item = node_first(&iter, items); item;
+		     item = node_next(&iter))
 			read_filter(load, item, &list->filters[list->count++]);
 	}
 }

@@ -134,6 +134,8 @@ static void read_auth(struct loader *load, const struct node *node, struct pol_a
 
 static void read_auths(struct loader *load, const struct node *node, struct pol_rule *rule)
 {
+	struct node_iter iter;
+
 	if (!load_expect(load, node, NODE_LIST, "auth"))
 		return;
 	if (!node->count || node->count > POL_AUTH_MAX) {
@@ -144,7 +146,7 @@ static void read_auths(struct loader *load, const struct node *node, struct pol_
 	rule->auth = load_array(load, node->count, sizeof(*rule->auth));
 	if (!rule->auth)
 		return;
-	for (const struct node *item = node->first; item; item = item->next)
+	for (const struct node *item = node_first(&iter, node); item; item = node_next(&iter))
 		read_auth(load, item, &rule->auth[rule->auth_count++]);
 }
 
@@ -233,6 +235,7 @@ static void read_rule(struct loader *load, const struct node *node, struct pol_r
 void load_rules(struct loader *load, const struct node *rules)
 {
 	struct policy *policy = load->policy;
+	struct node_iter iter;
 
 	if (!load_expect(load, rules, NODE_LIST, "rules"))
 		return;
@@ -243,6 +246,6 @@ void load_rules(struct loader *load, const struct node *rules)
 	policy->rules = load_array(load, rules->count, sizeof(*policy->rules));
 	if (load->no_memory)
 		return;
-	for (const struct node *item = rules->first; item; item = item->next)
+	for (const struct node *item = node_first(&iter, rules); item; item = node_next(&iter))
 		read_rule(load, item, &policy->rules[policy->rule_count++]);
 }

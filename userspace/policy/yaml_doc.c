@@ -3,6 +3,12 @@
  * Builds the node tree from the events of libyaml. Nodes and their text live in
  * an arena that is freed at once; depth and number are limited, so that hostile
  * text costs no more than a constant times its length.
+ *
+ * Runs of one-line items (yaml_run.h) are kept from libyaml: it gets the text
+ * with one quoted word, the mark, in place of each run, and empty lines to keep the
+ * numbers right. A mark that does not come back as one item of a list stood
+ * in something larger, a quoted text say; then, and after any error, all is
+ * forgotten and libyaml reads the text as it is.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -12,6 +18,7 @@
 #include <yaml.h>
 
 #include "policy/yaml_doc.h"
+#include "policy/yaml_run.h"
 
 #define DEPTH_MAX   12
 #define NODES_MAX   8000000
@@ -29,6 +36,17 @@ struct yaml_doc {
 	size_t nodes;
 };
 
+/* Lines of the text that are items of one list, all indented alike. */
+struct run {
+	const char *text;
+	size_t lines;
+	unsigned line; /* of the first, from 1 */
+};
+
+/* U+F8FF, in private use: a text that holds it is read without runs. */
+#define MARK	 "\xef\xa3\xbf"
+#define MARK_LEN 3
+
 /* A list or map that is still open. */
 struct level {
 	struct node *node, *last;
@@ -43,6 +61,10 @@ struct builder {
 	struct diag *diag;
 	struct level levels[DEPTH_MAX];
 	unsigned depth;
+	struct run *runs;
+	size_t run_count, run_cap, next_run;
+	char *marked; /* the text with marks */
+	size_t marked_len;
 };
 
 static void *arena_alloc(struct yaml_doc *doc, size_t len)
@@ -160,7 +182,7 @@ static int attach(struct builder *b, struct node *node, const yaml_mark_t *mark)
 		}
 		level->value_next = !level->value_next;
 	} else {
-		level->node->count++;
+		level->node->count += node->kind == NODE_RUN ? node->count : 1;
 	}
 	if (level->last)
 		level->last->next = node;
@@ -168,6 +190,27 @@ static int attach(struct builder *b, struct node *node, const yaml_mark_t *mark)
 		level->node->first = node;
 	level->last = node;
 	return 0;
+}
+
+/* A mark that libyaml gave back: the next run, if it is an item of a list. */
+static int add_run(struct builder *b, const yaml_event_t *event)
+{
+	const struct level *level = b->depth ? &b->levels[b->depth - 1] : NULL;
+	const struct run *run = &b->runs[b->next_run];
+	struct node *node;
+
+	if (event->data.scalar.length != MARK_LEN || b->next_run == b->run_count || !level ||
+	    level->node->kind != NODE_LIST || b->depth + 2 > DEPTH_MAX ||
+	    run->line != event->start_mark.line + 1)
+		return -EAGAIN;
+	node = node_new(b, NODE_RUN, &event->start_mark);
+	if (!node)
+		return -ENOMEM;
+	node->text = run->text;
+	node->end = b->text + b->len;
+	node->count = run->lines;
+	b->next_run++;
+	return attach(b, node, &event->start_mark);
 }
 
 static int add_scalar(struct builder *b, const yaml_event_t *event)
@@ -185,6 +228,8 @@ static int add_scalar(struct builder *b, const yaml_event_t *event)
 	    event->data.scalar.style == YAML_FOLDED_SCALAR_STYLE)
 		return refuse(b, &event->start_mark, "put it on one line",
 			      "block text is not used in a policy");
+	if (b->runs && memmem(value, len, MARK, MARK_LEN))
+		return add_run(b, event);
 	for (size_t i = 0; i < len; i++)
 		if (value[i] < ' ' || value[i] == 0x7f)
 			return refuse(b, &event->start_mark, NULL,
@@ -325,30 +370,173 @@ static int build(struct builder *b)
 	return err;
 }
 
+/* Reads `text` with libyaml; the runs, if any, are in b. */
+static int parse(struct builder *b, const char *text, size_t len)
+{
+	int err;
+
+	b->doc = calloc(1, sizeof(*b->doc));
+	if (!b->doc)
+		return -ENOMEM;
+	if (!yaml_parser_initialize(&b->parser)) {
+		yaml_doc_free(b->doc);
+		return -ENOMEM;
+	}
+	yaml_parser_set_encoding(&b->parser, YAML_UTF8_ENCODING);
+	yaml_parser_set_input_string(&b->parser, (const unsigned char *)text, len);
+	err = build(b);
+	yaml_parser_delete(&b->parser);
+	if (!err && b->next_run < b->run_count)
+		err = -EAGAIN;
+	if (err)
+		yaml_doc_free(b->doc);
+	return err;
+}
+
+static struct builder builder(const char *text, size_t len, const char *file, struct diag *diag)
+{
+	bool bom = len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3);
+
+	return (struct builder){.text = bom ? text + 3 : text,
+				.len = bom ? len - 3 : len,
+				.file = file,
+				.diag = diag};
+}
+
+int yaml_doc_parse_events(const char *text, size_t len, const char *file, struct yaml_doc **ret,
+			  struct diag *diag)
+{
+	struct builder b = builder(text, len, file, diag);
+	int err = parse(&b, b.text, b.len);
+
+	if (!err)
+		*ret = b.doc;
+	return err;
+}
+
+/* --------------------------------------------------------------------- runs */
+
+static size_t indent(const char *text, const char *end)
+{
+	const char *at = text;
+
+	while (at < end && *at == ' ')
+		at++;
+	return (size_t)(at - text);
+}
+
+/* A mark for a new run. */
+static int begin_run(struct builder *b, const char *text, size_t blanks, unsigned line)
+{
+	if (b->run_count == b->run_cap) {
+		size_t cap = b->run_cap ? 2 * b->run_cap : 64;
+		struct run *runs = realloc(b->runs, cap * sizeof(*runs));
+
+		if (!runs)
+			return -ENOMEM;
+		b->runs = runs;
+		b->run_cap = cap;
+	}
+	b->runs[b->run_count++] = (struct run){text, 1, line};
+	memset(b->marked + b->marked_len, ' ', blanks);
+	memcpy(b->marked + b->marked_len + blanks, "- \"" MARK "\"\n", MARK_LEN + 5);
+	b->marked_len += blanks + MARK_LEN + 5;
+	return 0;
+}
+
+/* Finds the runs and writes the text with marks, which is never longer: `- ` and a map are more. */
+static int find_runs(struct builder *b)
+{
+	const char *end = b->text + b->len, *eol;
+	size_t blanks, run_blanks = 0;
+	unsigned line = 1;
+	bool in_run = false;
+	int err;
+
+	b->marked = malloc(b->len + 1);
+	if (!b->marked)
+		return -ENOMEM;
+	for (const char *at = b->text; at < end; at = eol + 1, line++) {
+		eol = memchr(at, '\n', (size_t)(end - at));
+		if (!eol)
+			eol = end;
+		blanks = indent(at, eol);
+		if (at + blanks == eol || at[blanks] != '-' ||
+		    !yaml_run_line(at, eol, line, NULL)) {
+			memcpy(b->marked + b->marked_len, at, (size_t)(eol - at));
+			b->marked_len += (size_t)(eol - at);
+			b->marked[b->marked_len] = '\n';
+			b->marked_len += eol < end;
+			in_run = false;
+		} else if (in_run && blanks == run_blanks) {
+			b->runs[b->run_count - 1].lines++;
+			b->marked[b->marked_len++] = '\n';
+		} else {
+			err = begin_run(b, at, blanks, line);
+			if (err)
+				return err;
+			in_run = true;
+			run_blanks = blanks;
+		}
+	}
+	return 0;
+}
+
 int yaml_doc_parse(const char *text, size_t len, const char *file, struct yaml_doc **ret,
 		   struct diag *diag)
 {
-	struct builder b = {.text = text, .len = len, .file = file, .diag = diag};
+	struct diag forgotten = {0};
+	struct builder b = builder(text, len, file, &forgotten);
 	int err;
 
-	if (len >= 3 && !memcmp(text, "\xef\xbb\xbf", 3))
-		b.text += 3, b.len -= 3;
-	b.doc = calloc(1, sizeof(*b.doc));
-	if (!b.doc)
-		return -ENOMEM;
-	if (!yaml_parser_initialize(&b.parser)) {
-		free(b.doc);
-		return -ENOMEM;
-	}
-	yaml_parser_set_encoding(&b.parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&b.parser, (const unsigned char *)b.text, b.len);
-	err = build(&b);
-	yaml_parser_delete(&b.parser);
-	if (err)
-		yaml_doc_free(b.doc);
-	else
+	if (memmem(text, len, MARK, MARK_LEN))
+		return yaml_doc_parse_events(text, len, file, ret, diag);
+	err = find_runs(&b);
+	if (!err && b.run_count)
+		err = parse(&b, b.marked, b.marked_len);
+	else if (!err)
+		err = -EAGAIN;
+	if (!err)
 		*ret = b.doc;
-	return err;
+	free(b.runs);
+	free(b.marked);
+	diag_free(&forgotten);
+	return err && err != -ENOMEM ? yaml_doc_parse_events(text, len, file, ret, diag) : err;
+}
+
+const struct node *node_first(struct node_iter *iter, const struct node *list)
+{
+	iter->next = list->first;
+	iter->left = 0;
+	return node_next(iter);
+}
+
+const struct node *node_next(struct node_iter *iter)
+{
+	const struct node *node = iter->next;
+	const char *text, *eol;
+
+	if (!iter->left) {
+		if (!node)
+			return NULL;
+		iter->next = node->next;
+		if (node->kind != NODE_RUN)
+			return node;
+		iter->line = node->text;
+		iter->end = node->end;
+		iter->left = node->count;
+		iter->number = node->line;
+	}
+	text = iter->line;
+	eol = memchr(text, '\n', (size_t)(iter->end - text));
+	if (!eol)
+		eol = iter->end;
+	iter->left--;
+	iter->line = eol + 1;
+	/* It was read once before, so it can be read again. */
+	if (!yaml_run_line(text, eol, iter->number++, &iter->scratch))
+		return NULL;
+	return iter->scratch.nodes;
 }
 
 const struct node *yaml_doc_root(const struct yaml_doc *doc)

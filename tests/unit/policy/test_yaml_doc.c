@@ -146,6 +146,175 @@ static void a_duplicate_among_many_keys_is_found(void **state)
 	free(text);
 }
 
+/* The tree as text, with kinds and places. */
+static void put_node(FILE *out, const struct node *node)
+{
+	fprintf(out, "%u:%u", node->line, node->col);
+	if (node->kind == NODE_SCALAR) {
+		fprintf(out, "'%s' ", node->text);
+	} else if (node->kind == NODE_MAP) {
+		fprintf(out, "{%zu ", node->count);
+		for (const struct node *key = node->first; key; key = key->next)
+			put_node(out, key);
+		fprintf(out, "} ");
+	} else {
+		struct node_iter iter;
+
+		assert_int_equal(node->kind, NODE_LIST);
+		fprintf(out, "[%zu ", node->count);
+		for (const struct node *item = node_first(&iter, node); item;
+		     item = node_next(&iter))
+			put_node(out, item);
+		fprintf(out, "] ");
+	}
+}
+
+typedef int parse_fn(const char *text, size_t len, const char *file, struct yaml_doc **ret,
+		     struct diag *diag);
+
+/* What came of a text: its tree, or what was said about it. */
+static char *outcome(parse_fn *parse_text, const char *text, size_t len)
+{
+	struct yaml_doc *doc = NULL;
+	struct diag diag = {0};
+	char *result = NULL;
+	size_t size;
+	FILE *out;
+
+	if (parse_text(text, len, "t", &doc, &diag)) {
+		result = diag_text(&diag);
+	} else {
+		out = open_memstream(&result, &size);
+		put_node(out, yaml_doc_root(doc));
+		fclose(out);
+		yaml_doc_free(doc);
+	}
+	diag_free(&diag);
+	return result;
+}
+
+/* An exact copy on the heap, so that a sanitizer sees what is read behind its end. */
+static void expect_the_same(const char *text, size_t len)
+{
+	char *copy = malloc(len ? len : 1), *fast, *plain;
+
+	assert_non_null(copy);
+	memcpy(copy, text, len);
+	fast = outcome(yaml_doc_parse, copy, len);
+	plain = outcome(yaml_doc_parse_events, copy, len);
+	if (strcmp(fast, plain))
+		print_message("%.*s\n", (int)len, text);
+	assert_string_equal(fast, plain);
+	free(fast);
+	free(plain);
+	free(copy);
+}
+
+/* Lines that are read without libyaml give what libyaml gives, wherever they stand. */
+static void one_line_items_are_read_as_libyaml_does(void **state)
+{
+	static const char *const texts[] = {
+		"a:\n  - {src: 10.0.0.0/8, dst: me, dst-port: 80-90}\n  - {src: any, dst: me}\n",
+		"- {a: b}\n- {a: b}   # comment\n\n- {a: 'x y', b: \"\"}\n- c\n- {a: b}",
+		"- {a: [b, c,d ,  e], f: primary and standby}\n-   { a :b}\n",
+		"- {a: 2001:db8::1/64, b: x:y, c: d}\n- {a: db8::}\n",
+		"- {a: b, a: c}\n",
+		"- {a: b,}\n- {a: b}\n",
+		"- {a: }\n",
+		"- {a: 'it''s'}\n",
+		"- {a: \"b\\n\"}\n",
+		"- {a: b}\n  - {a: b}\n",
+		"- {a: b}\n  more\n",
+		"- {a: b}\n  : c\n",
+		"- - {a: b}\n  - {a: b}\n",
+		"a: \"text\n  - {a: b}\n  \"\n",
+		"a: 'text\n  - {a: b}\n  '\n",
+		"a: text\n  - {a: b}\n",
+		"a: [x,\n - {a: b}\n ]\n",
+		"a: |\n  - {a: b}\n",
+		"a:\n- {a: b}\nb:\n- {a: b}\n- {c: d}\n",
+		"- {a: b}\r\n- {a: b}\r\n",
+		"- {a: b}\r- {c: d}\n- {a: b}\n",
+		"- {a: b}\n- &x {a: b}\n- {a: b}\n",
+		"- {a: b}\n---\n- {a: b}\n",
+		"# \xef\xa3\xbf\n- {a: b}\n",
+		"- \xef\xa3\xbf\n- {a: b}\n",
+		"\xef\xbb\xbf- {a: b}\n- {a: b}\n",
+		"- {a: b}\n-\t{a: b}\n- {a: b}\t\n",
+		"- {a: b} # \xc3\xa4\n- {a: \xc3\xa4}\n- {a: b} # \xff\n",
+		"- {a: b - c, d: e+f=(g);h, i: _j}\n- {-a: b}\n- {a: -b}\n- {a: b#c}\n",
+		"- {a: b}x\n",
+		"- {a: {b: c}, d: e}\n- {a: b}\n",
+		"- [[[[[[[[[\n- {a: b}\n",
+		"- - - - - - - - - - - {a: b}\n",
+		"- - - - - - - - - - - {a: [b]}\n",
+		"- - - - - - - - - -\n                    - {a: [b]}\n",
+		"- - - - - - - - -\n                  - {a: [b]}\n",
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		expect_the_same(texts[i], strlen(texts[i]));
+}
+
+/* The same for texts put together at random from pieces that matter. */
+static void random_text_is_read_as_libyaml_does(void **state)
+{
+	static const char *const pieces[] = {
+		"- {a: b}\n",
+		"- {a: b}\n",
+		"  - {c: 1.2.3.4/8, d: me}\n",
+		"- ",
+		"  ",
+		"\n",
+		"k:\n",
+		"k: ",
+		"x",
+		"{",
+		"}",
+		", ",
+		"[",
+		"]",
+		"\"",
+		"'",
+		"#",
+		" # c\n",
+		": ",
+		"a: b",
+		"- {a: b",
+		"|\n",
+		"\r",
+		"\t",
+		"- {a: [b, c], e: \"f g\"}\n",
+		"  - {a: b}\n",
+		"- {b: c}\n",
+		"? ",
+		"\xc2\x85",
+	};
+	size_t trees = 0;
+	char text[400];
+
+	srand(5);
+	for (int i = 0; i < 60000; i++) {
+		size_t len = 0;
+		struct yaml_doc *doc = NULL;
+		struct diag diag = {0};
+
+		for (int n = rand() % 9; n >= 0; n--) {
+			const char *piece = pieces[rand() % (sizeof(pieces) / sizeof(*pieces))];
+
+			memcpy(text + len, piece, strlen(piece));
+			len += strlen(piece);
+		}
+		expect_the_same(text, len);
+		if (!yaml_doc_parse(text, len, "t", &doc, &diag))
+			trees++;
+		yaml_doc_free(doc);
+		diag_free(&diag);
+	}
+	/* Else the pieces would only ever make nonsense. */
+	assert_true(trees > 5000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -153,6 +322,8 @@ int main(void)
 		cmocka_unit_test(scalars_are_text_whatever_they_look_like),
 		cmocka_unit_test(the_rest_of_yaml_is_refused),
 		cmocka_unit_test(depth_is_limited),
+		cmocka_unit_test(one_line_items_are_read_as_libyaml_does),
+		cmocka_unit_test(random_text_is_read_as_libyaml_does),
 		cmocka_unit_test(a_duplicate_among_many_keys_is_found),
 	};
 
