@@ -4,9 +4,11 @@
  * its door (TC ingress): ESP and AH for our SAs go to whoever carries them, the
  * rest is classified. The hooks do what is decided here.
  *
- * Weak spots: fragments of ESP or AH pass to the stack unless a filter blocks
- * them (nothing reassembles them for the workers yet); ESP in UDP belongs
- * behind xi_ingress_esp() and is not there yet.
+ * Fragments: a packet in pieces must not get further than whole, see frag.bpf.h.
+ *
+ * Weak spots: nothing reassembles ESP or AH for the workers, so fragments of it
+ * are dropped and counted where XFRM is not there to take them; ESP in UDP
+ * belongs behind xi_ingress_esp() and is not there yet.
  */
 #ifndef XI_INGRESS_BPF_H
 #define XI_INGRESS_BPF_H
@@ -59,7 +61,7 @@ static __always_inline enum xi_fate xi_ingress_clear(struct xi_run *run, bool es
 		xi_count_reason(run, XI_REASON_UNSECURABLE);
 		return XI_FATE_PASS;
 	}
-	if (esp && xi_is_fragment(run))
+	if (esp && xi_is_fragment(run)) /* ours are gone by now: for XFRM, after reassembly */
 		return XI_FATE_PASS;
 	filter = xi_run_filter(run);
 	if (filter && filter->flags & XI_F_PASSTHROUGH) {
@@ -80,7 +82,38 @@ static __always_inline enum xi_fate xi_ingress_verdict(struct xi_run *run, bool 
 	case XI_ACT_BLOCK:
 		break;
 	}
-	return xi_ingress_drop(run, run->orphan ? XI_REASON_FRAGMENT : XI_REASON_BLOCKED);
+	return xi_ingress_drop(run, run->frag == XI_FRAG_UNDECIDED ? XI_REASON_FRAGMENT
+								   : XI_REASON_BLOCKED);
+}
+
+/* Nothing reassembles it for a worker, and without XFRM for nobody. */
+static __always_inline enum xi_fate xi_ingress_esp_fragment(struct xi_run *run)
+{
+	if (run->ctl_flags & XI_CTL_OWNS_ESP && run->list_flags & XI_LIST_NEGOTIATE)
+		return xi_ingress_drop(run, XI_REASON_ESP_FRAGMENT);
+	return XI_FATE_CLASSIFY;
+}
+
+/*
+ * A fragment that goes up is not counted as a verdict: its packet will be. One
+ * that passes on another way (to another host, or where nothing reassembles) is.
+ */
+static __always_inline enum xi_fate xi_ingress_fragment(struct xi_run *run, bool esp)
+{
+	bool up = xi_frag_goes_up(run);
+	enum xi_fate fate;
+
+	/* So that what loops through lo and what comes from the wire is never mixed. */
+	if (xi_frag_reassembles(run) && xi_local_kind_of(&run->pkt, true) == XI_LOCAL_ME)
+		return xi_ingress_drop(run, XI_REASON_FRAGMENT);
+	fate = up && run->frag == XI_FRAG_UNDECIDED ? XI_FATE_PASS : xi_ingress_verdict(run, esp);
+	if (fate == XI_FATE_PASS && xi_frag_reassembles(run))
+		xi_frag_mark(run, xi_frag_came_of(run));
+	if (fate == XI_FATE_PASS && up)
+		xi_count_reason(run, XI_REASON_REASSEMBLY);
+	else
+		xi_count_verdict(run);
+	return fate;
 }
 
 /* res: what parsing said, for a frame of len bytes. Never XI_FATE_CLASSIFY. */
@@ -101,14 +134,16 @@ static __always_inline enum xi_fate xi_ingress(struct xi_run *run, bool loaded, 
 
 	esp = (run->pkt.proto == IPPROTO_ESP || run->pkt.proto == IPPROTO_AH) &&
 	      run->pkt.flags & XI_PKT_LOCAL_IS_ME;
-	if (esp && !xi_is_fragment(run)) {
-		fate = xi_ingress_esp(run);
+	if (esp) {
+		fate = xi_is_fragment(run) ? xi_ingress_esp_fragment(run) : xi_ingress_esp(run);
 		if (fate != XI_FATE_CLASSIFY)
 			return fate;
 	}
 
 	if (xi_run_classify(run))
 		return xi_ingress_drop(run, XI_REASON_NO_POLICY);
+	if (xi_is_fragment(run))
+		return xi_ingress_fragment(run, esp);
 	xi_count_verdict(run);
 	return xi_ingress_verdict(run, esp);
 }

@@ -88,6 +88,14 @@ struct {
 	__type(value, struct xi_frag);
 } xi_frags SEC(".maps");
 
+/* BPF: see enum xi_frag_came. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, XI_FRAG_MARKS *XI_FRAG_CAME_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} xi_frag_marks SEC(".maps");
+
 /* BPF */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

@@ -9,7 +9,8 @@
  * An odd but legal packet is never BAD.
  *
  * RFC 791 (IPv4), 8200 (IPv6, 4.1 order and 4.5 fragments), 7112 (a first
- * fragment has the whole header chain), 4861 (neighbour discovery).
+ * fragment has the whole header chain), 1858 and 3128 (tiny fragments), 4861
+ * (neighbour discovery).
  * Weak spots: a third VLAN tag is NOT_IP; more than XI_EXT_MAX extension headers
  * are BAD, because a chain that is not walked to its end cannot be classified.
  */
@@ -110,10 +111,26 @@ static const __u8 xi_upper_len[256] = {
 	((proto) < 64 && 1ull << (proto) & (1ull << XI_PROTO_HOPOPTS | 1ull << XI_PROTO_ROUTING |  \
 					    1ull << XI_PROTO_FRAGMENT | 1ull << XI_PROTO_DSTOPTS))
 
+/* RFC 1858 3.1: what a first fragment of TCP must have at least, for its flags. */
+#define XI_TCP_TINY 16
+
 /*
- * Ports, ICMP type or SPI. A first fragment need only show what we read: its
- * first eight bytes are always enough, as that is the unit of fragmentation.
+ * The least upper-layer header that this packet must show. A first fragment of
+ * IPv4 may be as short as eight bytes, which show all that we read, but not one of TCP;
+ * one of IPv6 has the whole header (RFC 7112).
  */
+static __always_inline __u32 xi_upper_least(const struct xi_pkt *pkt)
+{
+	__u32 least = xi_upper_len[pkt->proto];
+
+	if (!(pkt->flags & XI_PKT_FIRST_FRAG) || pkt->family == 6)
+		return least;
+	if (pkt->proto == IPPROTO_TCP)
+		return XI_TCP_TINY;
+	return least < 8 ? least : 8;
+}
+
+/* Ports, ICMP type or SPI. */
 static __always_inline enum xi_parse_result xi_parse_upper(struct xi_cursor *cur,
 							   struct xi_run *run, __u8 hop_limit)
 {
@@ -124,7 +141,7 @@ static __always_inline enum xi_parse_result xi_parse_upper(struct xi_cursor *cur
 
 	if (!least || pkt->flags & XI_PKT_LATER_FRAG)
 		return XI_PARSE_OK;
-	if (least > cur->left && !(pkt->flags & XI_PKT_FIRST_FRAG))
+	if (xi_upper_least(pkt) > cur->left)
 		return XI_PARSE_BAD;
 	if (pkt->proto == IPPROTO_ICMP || pkt->proto == XI_PROTO_ICMP6) {
 		res = xi_need(cur, 4);
@@ -133,9 +150,10 @@ static __always_inline enum xi_parse_result xi_parse_upper(struct xi_cursor *cur
 		bytes = cur->pos;
 		pkt->icmp_type = bytes[0];
 		pkt->icmp_code = bytes[1];
-		/* RFC 4861 6.1: valid only if it has crossed no router. */
-		if (pkt->family == 6 && pkt->proto == XI_PROTO_ICMP6 && hop_limit == 255 &&
-		    bytes[0] >= XI_ND_FIRST && bytes[0] <= XI_ND_LAST)
+		/* RFC 4861 6.1: valid only if it has crossed no router; RFC 6980: nor in pieces. */
+		if (pkt->family == 6 && !(pkt->flags & XI_PKT_FIRST_FRAG) &&
+		    pkt->proto == XI_PROTO_ICMP6 && hop_limit == 255 && bytes[0] >= XI_ND_FIRST &&
+		    bytes[0] <= XI_ND_LAST)
 			pkt->flags |= XI_PKT_ND;
 		return XI_PARSE_OK;
 	}
@@ -152,6 +170,18 @@ static __always_inline enum xi_parse_result xi_parse_upper(struct xi_cursor *cur
 		pkt->local_port = bytes[2] << 8 | bytes[3];
 	}
 	return XI_PARSE_OK;
+}
+
+/*
+ * Fragments that no sender makes: an empty one; one in the middle that does not
+ * end on eight bytes; one that would make a packet longer than any; and the second
+ * eight bytes of TCP, where there is something to overwrite in its header (RFC 3128).
+ */
+static __always_inline bool xi_frag_absurd(const struct xi_pkt *pkt, __u32 offset, __u32 bytes,
+					   bool more)
+{
+	return !bytes || (more && bytes & 7) || offset + bytes > 0xffff ||
+	       (offset == 8 && pkt->proto == IPPROTO_TCP);
 }
 
 static __always_inline enum xi_parse_result xi_parse_ipv4(struct xi_cursor *cur, struct xi_run *run)
@@ -187,23 +217,39 @@ static __always_inline enum xi_parse_result xi_parse_ipv4(struct xi_cursor *cur,
 		pkt->flags |= XI_PKT_LATER_FRAG;
 	else if (frag & XI_IPV4_MF)
 		pkt->flags |= XI_PKT_FIRST_FRAG;
+	if (frag & (XI_IPV4_OFFSET | XI_IPV4_MF) &&
+	    xi_frag_absurd(pkt, (frag & XI_IPV4_OFFSET) * 8, total - header, frag & XI_IPV4_MF))
+		return XI_PARSE_BAD;
 	run->frag_ident = ip->id;
 	cur->left = total;
 	xi_skip(cur, header);
 	return xi_parse_upper(cur, run, 0);
 }
 
-/* The fragment header; a lone "atomic" fragment (RFC 6946) is a whole packet. */
-static __always_inline void xi_parse_ipv6_frag(const struct xi_ipv6_frag *frag, struct xi_run *run)
+/*
+ * The fragment header; a lone "atomic" fragment (RFC 6946) is a whole packet. `bytes`
+ * follow it. Two of them are one too many: the inner one would be put together
+ * where nobody looks. False: malformed.
+ */
+static __always_inline bool xi_parse_ipv6_frag(const struct xi_ipv6_frag *frag, struct xi_run *run,
+					       __u32 bytes)
 {
 	struct xi_pkt *pkt = &run->pkt;
 	__u16 off = bpf_ntohs(frag->frag_off);
 
+	if (run->frag != XI_FRAG_NONE)
+		return false;
+	run->frag = XI_FRAG_SEEN;
+	pkt->proto = frag->nexthdr;
+	if (off & (XI_IPV6_OFFSET | XI_IPV6_MF) &&
+	    xi_frag_absurd(pkt, off & XI_IPV6_OFFSET, bytes, off & XI_IPV6_MF))
+		return false;
 	if (off & XI_IPV6_OFFSET)
 		pkt->flags |= XI_PKT_LATER_FRAG;
 	else if (off & XI_IPV6_MF)
 		pkt->flags |= XI_PKT_FIRST_FRAG;
 	run->frag_ident = frag->ident;
+	return true;
 }
 
 /*
@@ -229,10 +275,10 @@ static __always_inline enum xi_parse_result xi_parse_ipv6_chain(struct xi_cursor
 			return res;
 		ext = cur->pos;
 		bytes = 8;
-		if (pkt->proto == XI_PROTO_FRAGMENT)
-			xi_parse_ipv6_frag(cur->pos, run);
-		else
+		if (pkt->proto != XI_PROTO_FRAGMENT)
 			bytes += ext->len * 8;
+		else if (!xi_parse_ipv6_frag(cur->pos, run, cur->left - bytes))
+			return XI_PARSE_BAD;
 		if (bytes > cur->left)
 			return XI_PARSE_BAD;
 		pkt->proto = ext->nexthdr;
@@ -269,6 +315,7 @@ static __always_inline enum xi_parse_result xi_parse_ipv6(struct xi_cursor *cur,
 	if (ip->daddr[0] == 0xff)
 		pkt->flags |= XI_PKT_GROUP;
 	cur->left = sizeof(*ip) + payload;
+	run->frag = XI_FRAG_NONE; /* it may be the second try */
 	xi_skip(cur, sizeof(*ip));
 	res = xi_parse_ipv6_chain(cur, run);
 	if (res != XI_PARSE_OK)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * One packet's way through the filter list, the same at every hook: which list
- * is active, whether the local address is ours, what the classifier says, and
- * what is remembered for the later fragments of a datagram.
+ * is active, whether the local address is ours, and what the classifier says.
  */
 #ifndef XI_RUN_BPF_H
 #define XI_RUN_BPF_H
@@ -10,6 +9,7 @@
 #include "maps.bpf.h"
 #include "parse.bpf.h"
 #include "classify.bpf.h"
+#include "frag.bpf.h"
 
 /* A blank run for this hook; NULL cannot happen, but the verifier asks. */
 static __always_inline struct xi_run *xi_run_new(enum xi_hook hook, enum xi_dir dir, __u32 ifindex)
@@ -87,67 +87,6 @@ static __always_inline void xi_run_addresses(struct xi_run *run)
 		run->pkt.flags |= XI_PKT_GROUP;
 }
 
-static __always_inline void xi_frag_key_of(const struct xi_run *run, struct xi_frag_key *ret)
-{
-	bool in = run->pkt.dir == XI_DIR_IN;
-
-	__builtin_memset(ret, 0, sizeof(*ret));
-	__builtin_memcpy(ret->src, in ? run->pkt.remote : run->pkt.local, 16);
-	__builtin_memcpy(ret->dst, in ? run->pkt.local : run->pkt.remote, 16);
-	ret->ident = run->frag_ident;
-	ret->family = run->pkt.family;
-	ret->proto = run->pkt.family == 4 ? run->pkt.proto : 0;
-	ret->dir = run->pkt.dir;
-}
-
-static __noinline bool xi_frag_find(struct xi_run *run)
-{
-	struct xi_frag_key key;
-	struct xi_frag *frag;
-
-	xi_frag_key_of(run, &key);
-	frag = bpf_map_lookup_elem(&xi_frags, &key);
-	if (!frag || frag->generation != run->generation)
-		return false;
-	run->action = frag->action;
-	run->filter_idx = frag->filter_idx;
-	return true;
-}
-
-static __noinline int xi_frag_store(const struct xi_run *run)
-{
-	struct xi_frag frag = {
-		.generation = run->generation,
-		.action = run->action,
-		.filter_idx = run->filter_idx,
-	};
-	struct xi_frag_key key;
-
-	xi_frag_key_of(run, &key);
-	return bpf_map_update_elem(&xi_frags, &key, &frag, BPF_ANY);
-}
-
-/* Fills action and filter_idx. Not 0: the list could not be read, nothing may pass. */
-static __always_inline int xi_run_classify(struct xi_run *run)
-{
-	struct xi_verdict verdict = {.filter_idx = XI_NO_FILTER};
-	int err;
-
-	if (run->pkt.flags & XI_PKT_LATER_FRAG) {
-		if (xi_frag_find(run))
-			return 0;
-		run->orphan = 1;
-	}
-	err = xi_classify(&run->pkt, run->slot, &verdict);
-	if (err)
-		return err;
-	run->action = verdict.action;
-	run->filter_idx = verdict.filter_idx;
-	if (run->pkt.flags & XI_PKT_FIRST_FRAG)
-		xi_frag_store(run);
-	return 0;
-}
-
 /* The filter that decided, or NULL. */
 static __always_inline const struct xi_filter *xi_run_filter(const struct xi_run *run)
 {
@@ -158,9 +97,22 @@ static __always_inline const struct xi_filter *xi_run_filter(const struct xi_run
 	return filters ? bpf_map_lookup_elem(filters, &index) : NULL;
 }
 
-static __always_inline bool xi_is_fragment(const struct xi_run *run)
+/* Fills action and filter_idx. Not 0: the list could not be read, nothing may pass. */
+static __always_inline int xi_run_classify(struct xi_run *run)
 {
-	return run->pkt.flags & (XI_PKT_FIRST_FRAG | XI_PKT_LATER_FRAG);
+	struct xi_verdict verdict = {.filter_idx = XI_NO_FILTER};
+	int err;
+
+	if (run->pkt.flags & XI_PKT_LATER_FRAG && xi_frag_find(run))
+		return 0;
+	err = xi_classify(&run->pkt, run->slot, &verdict);
+	if (err)
+		return err;
+	run->action = verdict.action;
+	run->filter_idx = verdict.filter_idx;
+	if (xi_is_fragment(run))
+		xi_frag_settle(run, xi_run_filter(run));
+	return 0;
 }
 
 /* Group traffic and neighbour discovery: no SA can exist for it. */

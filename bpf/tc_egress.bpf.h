@@ -71,7 +71,8 @@ static __always_inline int xi_egress_verdict(struct __sk_buff *skb, struct xi_ru
 	case XI_ACT_BLOCK:
 		break;
 	}
-	return xi_skb_drop(run, run->orphan ? XI_REASON_FRAGMENT : XI_REASON_BLOCKED);
+	return xi_skb_drop(run,
+			   run->frag == XI_FRAG_UNDECIDED ? XI_REASON_FRAGMENT : XI_REASON_BLOCKED);
 }
 
 static __always_inline int xi_egress(struct __sk_buff *skb, struct xi_run *run)

@@ -11,11 +11,17 @@
 #include "sample.bpf.h"
 #include "skb.bpf.h"
 
+#define XI_PACKET_HOST 0 /* linux/if_packet.h: for the interface's own MAC address */
+
 static __always_inline int xi_tc_run(struct __sk_buff *skb, struct xi_run *run)
 {
 	bool loaded = xi_run_begin(run);
 	int res = xi_skb_parse(skb, run);
 
+	if (xi_is_fragment(run))
+		run->to_host = skb->pkt_type == XI_PACKET_HOST && !skb->vlan_present &&
+			       (skb->protocol == bpf_htons(ETH_P_IP) ||
+				skb->protocol == bpf_htons(ETH_P_IPV6));
 	switch (xi_ingress(run, loaded, res, skb->len)) {
 	case XI_FATE_PASS:
 		return XI_SKB_PASS;

@@ -22,6 +22,14 @@ static __always_inline int xi_inject(struct __sk_buff *skb, struct xi_run *run)
 	xi_run_addresses(run);
 	if (xi_run_classify(run))
 		return xi_skb_drop(run, XI_REASON_NO_POLICY);
+	/* From here it goes nowhere but to our own stack. */
+	run->to_host = 1;
+	if (xi_is_fragment(run) && xi_frag_goes_up(run) &&
+	    (run->frag == XI_FRAG_UNDECIDED || run->action != XI_ACT_BLOCK)) {
+		xi_frag_mark(run, XI_FRAG_PROTECTED);
+		xi_count_reason(run, XI_REASON_REASSEMBLY);
+		return XI_SKB_PASS;
+	}
 	xi_count_verdict(run);
 	if (run->action == XI_ACT_BLOCK)
 		return xi_skb_drop(run, XI_REASON_SECURED_BLOCKED);

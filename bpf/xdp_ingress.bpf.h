@@ -30,11 +30,31 @@ __noinline int xi_xdp_parse(struct xdp_md *ctx, struct xi_run *run)
 			bpf_xdp_get_buff_len(ctx), run);
 }
 
+/* Is a fragment's frame for the MAC address of the interface itself? */
+static __always_inline bool xi_xdp_to_host(struct xdp_md *ctx, const struct xi_run *run)
+{
+	const struct ethhdr *eth = (void *)(long)ctx->data;
+	const __u8 *mac;
+	struct xi_iface *iface;
+	__u32 ifindex = run->ifindex;
+
+	iface = bpf_map_lookup_elem(&xi_iface, &ifindex);
+	if (!iface || (void *)(eth + 1) > (void *)(long)ctx->data_end)
+		return false;
+	mac = iface->mac;
+	for (int i = 0; i < ETH_ALEN; i++)
+		if (eth->h_dest[i] != mac[i])
+			return false;
+	return eth->h_proto == bpf_htons(ETH_P_IP) || eth->h_proto == bpf_htons(ETH_P_IPV6);
+}
+
 static __always_inline int xi_xdp_run(struct xdp_md *ctx, struct xi_run *run)
 {
 	bool loaded = xi_run_begin(run);
 	int res = xi_xdp_parse(ctx, run);
 
+	if (xi_is_fragment(run))
+		run->to_host = xi_xdp_to_host(ctx, run);
 	switch (xi_ingress(run, loaded, res, bpf_xdp_get_buff_len(ctx))) {
 	case XI_FATE_PASS:
 		return XDP_PASS;

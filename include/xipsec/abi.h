@@ -13,7 +13,7 @@
 
 #include <linux/types.h>
 
-#define XI_ABI_VERSION 1
+#define XI_ABI_VERSION 2
 
 #define XI_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type)
 
@@ -87,6 +87,16 @@ enum xi_hook {
 	XI_HOOK_MAX
 };
 
+/* What is known of a fragment, see bpf/frag.bpf.h. */
+enum xi_frag_kind {
+	XI_FRAG_NONE,	   /* a whole packet */
+	XI_FRAG_SEEN,	   /* IPv6: there is a fragment header, maybe an atomic one */
+	XI_FRAG_FIRST,	   /* it shows ports */
+	XI_FRAG_FOLLOWS,   /* a later one, with the verdict of its first */
+	XI_FRAG_DECIDED,   /* a later one, alone: ports would change nothing */
+	XI_FRAG_UNDECIDED, /* a later one, alone */
+};
+
 /*
  * xi_run: one packet's way through a hook, kept per CPU and hook until the next
  * packet, which also makes it the answer of a test run. Not on the stack, which
@@ -101,10 +111,10 @@ struct xi_run {
 	__u32 filters, list_flags;  /* struct xi_list */
 	__u32 ctl_flags, out_forms; /* struct xi_ctl */
 	__u32 ifindex;
-	__u32 orphan;	  /* a later fragment whose first one was not seen */
+	enum xi_frag_kind frag;
 	__u32 frag_ident; /* as on the wire */
 	__u8 spi[4];	  /* of ESP or AH, as on the wire */
-	__u32 pad;
+	__u32 to_host;	  /* fragments: the frame is for this interface's own MAC address */
 };
 XI_ASSERT_SIZE(struct xi_run, 104);
 
@@ -114,6 +124,13 @@ XI_ASSERT_SIZE(struct xi_run, 104);
 struct xi_list {
 	__u32 filters; /* its length; rows of xi_counts are this long */
 	__u32 flags;   /* XI_LIST_* */
+	/*
+	 * By direction and family (IPv4, IPv6): the least rank of a filter that a
+	 * later fragment could belong to and that its space leaves out or guesses at.
+	 * Of IPv4: a permit for ports or an ICMP type; of IPv6: any filter that names
+	 * a protocol. XI_NO_FILTER if there is none.
+	 */
+	__u32 frag_bound[XI_DIR_MAX][2];
 };
 #define XI_LIST_LOADED	  0x1 /* there is one */
 #define XI_LIST_NEGOTIATE 0x2 /* it has a negotiate filter */
@@ -136,13 +153,16 @@ struct xi_ctl {
 	__u32 flags;			/* XI_CTL_* */
 	char instance[XI_INSTANCE_LEN]; /* whose programs use this map, NUL-terminated */
 };
-XI_ASSERT_SIZE(struct xi_ctl, 72);
+XI_ASSERT_SIZE(struct xi_ctl, 104);
 
 /* 0x1 is free. */
 #define XI_CTL_OWNS_ESP	   0x2	/* drop ESP/AH for unknown SPIs instead of classifying it */
 #define XI_CTL_DROP_EVENTS 0x4	/* send XI_EVENT_DROP, rate limited; nobody listens yet */
 #define XI_CTL_ALL_ME	   0x8	/* replay: every packet's local side is this host */
 #define XI_CTL_SAMPLE	   0x10 /* somebody listens: samples go to xi_samples */
+/* The netfilter links are there: packets are put together and judged before the stack. */
+#define XI_CTL_DEFRAG4 0x100
+#define XI_CTL_DEFRAG6 0x200
 
 struct xi_count {
 	__u64 packets;
@@ -351,10 +371,25 @@ struct xi_frag_key {
 XI_ASSERT_SIZE(struct xi_frag_key, 40);
 
 struct xi_frag {
+	__u64 time_ns; /* CLOCK_MONOTONIC; good for some seconds */
 	__u32 generation;
 	enum xi_action action;
 	__u32 filter_idx;
 	__u32 pad;
 };
+
+/*
+ * xi_frag_marks: when a fragment between two hosts last went up to the kernel's
+ * reassembly, by hash of the hosts and how it had come. A __u64 each, in
+ * nanoseconds of CLOCK_MONOTONIC.
+ */
+enum xi_frag_came {
+	XI_FRAG_CLEAR_LAN,    /* in clear, over an interface of class LAN */
+	XI_FRAG_CLEAR_REMOTE, /* in clear, over one of class remote access */
+	XI_FRAG_PROTECTED,    /* out of ESP */
+	XI_FRAG_SPARE,
+	XI_FRAG_CAME_MAX
+};
+#define XI_FRAG_MARKS 16384
 
 #endif

@@ -324,6 +324,7 @@ static void fragments_of_permitted_datagrams_pass(void **state)
 
 	expect_fate(result, PASS, NONE);
 	spec.frag_off = 4;
+	spec.frag_more = 0;
 	result = out(&spec);
 	expect_fate(result, PASS, NONE);
 	assert_int_equal(result.filter_idx, filters_index(host.image, WEB));

@@ -288,11 +288,25 @@ static void esp_not_to_us_is_ordinary(void **state)
 	expect_fate(result, PASS, NONE);
 }
 
-static void esp_fragments_go_to_the_stack(void **state)
+/* Where XFRM could take them they pass to the stack, which puts them together. */
+static void esp_fragments_are_for_xfrm_or_for_nobody(void **state)
 {
-	struct testrun_result result = in(&(struct frame_spec){
-		.src = PEER4, .dst = ME4, .proto = PROTO_ESP, .spi = 0x1000, .frag_more = 1});
+	struct frame_spec spec = {.src = PEER4,
+				  .dst = ME4,
+				  .proto = PROTO_ESP,
+				  .spi = 0x1000,
+				  .frag_more = 1,
+				  .payload = 8};
+	uint32_t flags = host.dp->ctl->flags;
+	struct testrun_result result = in(&spec);
 
+	expect_fate(result, DROP, ESP_FRAGMENT);
+	spec.frag_off = 5;
+	result = in(&spec);
+	expect_fate(result, DROP, ESP_FRAGMENT);
+	host.dp->ctl->flags &= ~XI_CTL_OWNS_ESP;
+	result = in(&spec);
+	host.dp->ctl->flags = flags;
 	expect_fate(result, PASS, NONE);
 }
 
@@ -311,6 +325,7 @@ static void later_fragments_follow_the_first(void **state)
 	struct testrun_result result;
 
 	later.frag_off = 5;
+	later.frag_more = 0;
 	/* 443 is permitted, but nobody knows yet that this is 443. */
 	result = in(&later);
 	expect_fate(result, DROP, FRAGMENT);
@@ -342,6 +357,7 @@ static void fragments_of_a_blocked_datagram(void **state)
 
 	expect_fate(result, DROP, BLOCKED);
 	spec.frag_off = 5;
+	spec.frag_more = 0;
 	result = in(&spec);
 	expect_fate(result, DROP, BLOCKED);
 	assert_int_equal(result.filter_idx, filters_index(host.image, TELNET));
@@ -358,12 +374,13 @@ static void ipv6_fragments_follow_by_identification(void **state)
 				   .ext = {44, 60},
 				   .ident = 300,
 				   .frag_more = 1,
-				   .payload = 24};
+				   .payload = 28};
 	struct frame_spec later = first;
 	struct testrun_result result = in(&first);
 
 	expect_fate(result, DROP, BLOCKED);
-	later.frag_off = 6;
+	later.frag_off = 7;
+	later.frag_more = 0;
 	result = in(&later);
 	expect_fate(result, DROP, BLOCKED);
 	assert_int_equal(result.filter_idx, filters_index(host.image, TELNET6));
@@ -383,6 +400,7 @@ static void fragment_verdicts_end_with_their_list(void **state)
 	struct testrun_result result = in(&first);
 
 	later.frag_off = 5;
+	later.frag_more = 0;
 	expect_fate(result, PASS, NONE);
 	assert_int_equal(datapath_swap(host.dp, host.image, NULL), 0);
 	result = in(&later);
@@ -492,7 +510,7 @@ int main(void)
 		cmocka_unit_test(unknown_spi_is_told),
 		cmocka_unit_test(events_of_a_flood_are_bounded),
 		cmocka_unit_test(esp_not_to_us_is_ordinary),
-		cmocka_unit_test(esp_fragments_go_to_the_stack),
+		cmocka_unit_test(esp_fragments_are_for_xfrm_or_for_nobody),
 		cmocka_unit_test(later_fragments_follow_the_first),
 		cmocka_unit_test(fragments_of_a_blocked_datagram),
 		cmocka_unit_test(ipv6_fragments_follow_by_identification),

@@ -401,12 +401,13 @@ static void ethernet_padding_is_not_read(void **state)
 	frame.data[frame.l3 + 5] = 4;
 	expect_malformed();
 	/* A first fragment too short for its ports: the padding would lend them. */
-	spec = (struct frame_spec){V4, .proto = PROTO_TCP, .frag_more = 1, .trailer = 20};
+	spec = (struct frame_spec){V4, .proto = PROTO_UDP, .frag_more = 1, .payload = 8,
+				   .trailer = 20};
 	frame_build(&frame, &spec);
 	expect_well_formed();
 	frame.data[frame.l3 + 3] = 20 + 8;
 	expect_well_formed();
-	frame.data[frame.l3 + 3] = 20 + 2;
+	frame.data[frame.l3 + 3] = 20;
 	expect_malformed();
 }
 

@@ -25,6 +25,7 @@ struct xipsec; /* the skeleton */
 	X(SA_IN, "xi_sa_in")                                                                       \
 	X(SA_OUT, "xi_sa_out")                                                                     \
 	X(FRAGS, "xi_frags")                                                                       \
+	X(FRAG_MARKS, "xi_frag_marks")                                                             \
 	X(ACQUIRE, "xi_acquire")                                                                   \
 	X(LIMITS, "xi_limits")                                                                     \
 	X(EVENTS, "xi_events")                                                                     \

@@ -115,11 +115,25 @@ static int counts_make(const struct datapath *dp, const struct image *image, int
 	return 0;
 }
 
+/* See struct xi_list.frag_bound. */
+static bool hidden_from_fragments(const struct filter *f)
+{
+	if (f->family == 6)
+		return f->proto_given;
+	return f->action == XI_ACT_PERMIT && !filter_portless(f);
+}
+
 static struct xi_list list_of(const struct image *image)
 {
 	struct xi_list list = {.filters = image->count, .flags = XI_LIST_LOADED};
 
+	memset(list.frag_bound, 0xff, sizeof(list.frag_bound)); /* XI_NO_FILTER */
 	for (size_t i = 0; i < image->count; i++) {
+		uint32_t *bound =
+			&list.frag_bound[image->filters[i].dir][image->filters[i].family == 6];
+
+		if (i < *bound && hidden_from_fragments(&image->filters[i]))
+			*bound = i;
 		if (image->filters[i].action == XI_ACT_NEGOTIATE)
 			list.flags |= XI_LIST_NEGOTIATE;
 		if (image->filters[i].iface_class >= 0)
