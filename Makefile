@@ -43,8 +43,12 @@ once	= $(eval $(1) := $$(shell $(2)))$($(1))
 SYSTEMD	= $(call once,SYSTEMD,$(PKG) --exists libsystemd && echo 1 || echo 0)
 LIBS	= libbpf libxdp libcrypto yaml-0.1 jansson libmnl libevent libcap-ng \
 	  $(if $(filter 1,$(SYSTEMD)),libsystemd)
+# Only the command line uses libpcap, to translate filters; 0 builds without.
+PCAP	= $(call once,PCAP,$(PKG) --exists libpcap && echo 1 || echo 0)
+PCAP_LIBS = $(if $(filter 1,$(PCAP)),-Wl$(comma)--push-state$(comma)--as-needed -lpcap -Wl$(comma)--pop-state)
+comma	= ,
 LIB_CFLAGS = $(call once,LIB_CFLAGS,$(PKG) --cflags $(LIBS))
-LIB_LIBS   = $(call once,LIB_LIBS,$(PKG) --libs $(LIBS)) -lelf -lz -lpthread
+LIB_LIBS   = $(call once,LIB_LIBS,$(PKG) --libs $(LIBS)) $(PCAP_LIBS) -lelf -lz -lpthread
 BPFTOOL	?= $(call once,BPFTOOL,PATH=$$$$PATH:/usr/sbin command -v bpftool || echo bpftool)
 ARCH_INC = $(call once,ARCH_INC,gcc -print-multiarch)
 
@@ -56,7 +60,7 @@ WARN	+= -Werror
 endif
 OPT	?= -O2 -g
 CPPFLAGS += -I. -Iinclude -Iuserspace -I$(O) -D_GNU_SOURCE -DXIPSEC_VERSION='"$(VERSION)"' \
-	    $(if $(filter 1,$(SYSTEMD)),-DHAVE_SYSTEMD)
+	    $(if $(filter 1,$(SYSTEMD)),-DHAVE_SYSTEMD) $(if $(filter 1,$(PCAP)),-DHAVE_PCAP)
 CFLAGS	+= -std=gnu11 $(OPT) $(WARN) -fstack-protector-strong -fno-strict-aliasing
 LDFLAGS	+= -Wl,-z,relro,-z,now
 ifeq ($(SAN),1)
@@ -227,5 +231,5 @@ help:
 	@echo 'make install|uninstall [DESTDIR=] [PREFIX=/usr]'
 	@echo 'make clean|distclean   remove what was built | also downloaded kernels and peers'
 	@echo
-	@echo 'SYSTEMD=0 builds without libsystemd (default: what pkg-config finds)'
+	@echo 'SYSTEMD=0 builds without libsystemd, PCAP=0 without libpcap (default: what pkg-config finds)'
 	@echo 'V=1 shows commands; SAN=1 builds with ASan and UBSan in .output/asan; WERROR=1; CC=clang'

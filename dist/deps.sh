@@ -22,7 +22,7 @@ esac
 packages="gcc clang llvm $rt make libc6-dev linux-libc-dev pkgconf git bpftool"
 # libraries
 packages="$packages libbpf-dev libxdp-dev libelf-dev zlib1g-dev libssl-dev libyaml-dev
-	libjansson-dev libmnl-dev libevent-dev libcap-ng-dev libsystemd-dev"
+	libjansson-dev libmnl-dev libevent-dev libcap-ng-dev libsystemd-dev libpcap0.8-dev"
 # tests: namespaces, captures, JSON, manual pages
 packages="$packages libcmocka-dev liblzma-dev libcap2-bin iproute2 util-linux procps tcpdump iputils-ping
 	ethtool jq openssl xz-utils mandoc debian-archive-keyring"

@@ -27,6 +27,13 @@ _xipsec()
 	show)
 		mapfile -t COMPREPLY < <(compgen -W "status policy filters mm qm peers stats exemptions --json" -- "$cur")
 		;;
+	monitor)
+		case "$prev" in
+		--verdict) word="permit block secure none" ;;
+		*) word="--in --out --verdict --rule --reason --dropped --events --sample --count --json" ;;
+		esac
+		mapfile -t COMPREPLY < <(compgen -W "$word" -- "$cur")
+		;;
 	*)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		compopt -o filenames 2>/dev/null

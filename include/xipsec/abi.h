@@ -157,7 +157,7 @@ XI_ASSERT_SIZE(struct xi_ctl, 104);
 
 /* 0x1 is free. */
 #define XI_CTL_OWNS_ESP	   0x2	/* drop ESP/AH for unknown SPIs instead of classifying it */
-#define XI_CTL_DROP_EVENTS 0x4	/* send XI_EVENT_DROP, rate limited; nobody listens yet */
+#define XI_CTL_DROP_EVENTS 0x4	/* send XI_EVENT_DROP, rate limited: monitor --events */
 #define XI_CTL_ALL_ME	   0x8	/* replay: every packet's local side is this host */
 #define XI_CTL_SAMPLE	   0x10 /* somebody listens: samples go to xi_samples */
 /* The netfilter links are there: packets are put together and judged before the stack. */

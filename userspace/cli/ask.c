@@ -59,12 +59,17 @@ static int unreachable(int rc)
 	return CLI_UNREACHABLE;
 }
 
+static bool say(FILE *stream, const json_t *question)
+{
+	return !json_dumpf(question, stream, JSON_COMPACT) && fputc('\n', stream) != EOF &&
+	       !fflush(stream);
+}
+
 static json_t *exchange(FILE *stream, const json_t *question)
 {
 	json_error_t error;
 
-	if (json_dumpf(question, stream, JSON_COMPACT) || fputc('\n', stream) == EOF ||
-	    fflush(stream))
+	if (!say(stream, question))
 		return NULL;
 	return json_loadf(stream, JSON_DISABLE_EOF_CHECK, &error);
 }
@@ -118,6 +123,67 @@ out:
 	if (stream)
 		fclose(stream);
 	json_decref(answer);
+	json_decref(question);
+	return rc;
+}
+
+/* The first line answers; 0 when there is a stream behind it. */
+static int stream_begin(FILE *stream, const json_t *question, char **line, size_t *size)
+{
+	json_t *answer = NULL;
+	json_error_t error;
+	int rc = CLI_OK;
+
+	if (say(stream, question) && getline(line, size, stream) > 0)
+		answer = json_loads(*line, 0, &error);
+	if (!answer) {
+		fprintf(stderr, "xipsec: the daemon did not answer\n");
+		rc = CLI_UNREACHABLE;
+	} else if (!json_is_true(json_object_get(answer, "ok"))) {
+		rc = explain_failure(answer);
+	}
+	json_decref(answer);
+	return rc;
+}
+
+int ask_stream(json_t *question, bool (*fn)(void *arg, const char *line), void *arg)
+{
+	static const struct timeval forever = {0, 0};
+	FILE *stream = NULL;
+	char *line = NULL;
+	size_t size = 0;
+	bool more = true;
+	int fd, rc;
+
+	fd = dial();
+	if (fd < 0) {
+		json_decref(question);
+		return unreachable(fd);
+	}
+	stream = fdopen(fd, "r+");
+	if (!stream) {
+		close(fd);
+		json_decref(question);
+		return CLI_FAILED;
+	}
+	rc = stream_begin(stream, question, &line, &size);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &forever, sizeof(forever));
+	if (!rc)
+		fprintf(stderr, "xipsec: listening\n");
+	while (!rc && more) {
+		errno = 0;
+		if (getline(&line, &size, stream) > 0) {
+			more = fn(arg, line);
+		} else if (errno == EINTR) {
+			clearerr(stream);
+			more = fn(arg, NULL);
+		} else {
+			fprintf(stderr, "xipsec: the daemon has ended the connection\n");
+			rc = CLI_UNREACHABLE;
+		}
+	}
+	free(line);
+	fclose(stream);
 	json_decref(question);
 	return rc;
 }

@@ -3,6 +3,7 @@
 #define CLI_ASK_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 /*
  * Asks the daemon of this instance and waits for its answer. Takes over the
@@ -11,6 +12,12 @@
  * new reference to the answer's data.
  */
 int ask(json_t *question, json_t **ret_data);
+/*
+ * The same for a question whose answer is a stream: says "listening" to stderr, then calls fn with
+ * every line of it, and with NULL when a signal came, until it returns false. Returns enum
+ * cli_exit; CLI_UNREACHABLE also when the daemon ends.
+ */
+int ask_stream(json_t *question, bool (*fn)(void *arg, const char *line), void *arg);
 /* True when a daemon of this instance answers at its socket. */
 int ask_reachable(void);
 /* Stops the daemon and waits until it is gone. Returns enum cli_exit. */

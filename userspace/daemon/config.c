@@ -16,6 +16,7 @@
 #include "compile/image.h"
 #include "daemon/daemon.h"
 #include "daemon/ike_rules.h"
+#include "daemon/monitor.h"
 #include "datapath/datapath.h"
 #include "policy/policy.h"
 #include "util/log.h"
@@ -101,6 +102,7 @@ static int enforce(struct daemon *d, struct candidate *c, struct diag *diag)
 
 	if (rc)
 		return rc;
+	monitor_switched(d, c->image);
 	config_free(d);
 	d->policy = c->policy;
 	d->image = c->image;
@@ -121,6 +123,7 @@ static int enforce(struct daemon *d, struct candidate *c, struct diag *diag)
 	config_send_rules(d);
 	log_info("policy %s is in force, generation %u: %zu filters, %zu of them negotiate",
 		 d->policy->name, d->generation, d->image->count, d->rule_count);
+	monitor_policy(d);
 	return 0;
 }
 

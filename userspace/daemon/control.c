@@ -22,17 +22,26 @@
 /* Time to send a whole line, and to take what was answered. */
 #define READ_S	60
 #define WRITE_S 10
+/* Lines of a stream that wait to be taken; what comes on top is lost. */
+#define STREAM_BYTES_MAX (512 * 1024)
 
 struct client {
 	struct control *control;
 	struct bufferevent *bev;
 	struct control_request *request; /* being answered */
+	struct control_stream *stream;	 /* or, after an answer, what it listens to */
 	bool asked_all;			 /* closed its side for writing */
 	struct client *next, **prev;
 };
 
 struct control_request {
 	struct client *client; /* NULL: it went away */
+};
+
+struct control_stream {
+	struct client *client;
+	void (*closed)(void *arg);
+	void *arg;
 };
 
 struct control {
@@ -47,8 +56,15 @@ struct control {
 
 static void client_free(struct client *client)
 {
+	struct control_stream *stream = client->stream;
+
 	if (client->request)
 		client->request->client = NULL;
+	if (stream) {
+		client->stream = NULL;
+		stream->closed(stream->arg);
+		free(stream);
+	}
 	bufferevent_free(client->bev);
 	*client->prev = client->next;
 	if (client->next)
@@ -91,7 +107,8 @@ static void next_question(struct client *client)
 	char *line;
 
 	/* Pipelined questions wait until the answer before has been taken. */
-	while (!client->request && !evbuffer_get_length(bufferevent_get_output(client->bev)) &&
+	while (!client->request && !client->stream &&
+	       !evbuffer_get_length(bufferevent_get_output(client->bev)) &&
 	       (line = evbuffer_readln(in, &len, EVBUFFER_EOL_LF))) {
 		question = json_loadb(line, len, JSON_REJECT_DUPLICATES, &error);
 		free(line);
@@ -158,6 +175,11 @@ static void on_end(struct bufferevent *bev, short what, void *arg)
 {
 	struct client *client = arg;
 
+	/* Who listens has nothing to say, and is gone when it closes its side. */
+	if (client->stream) {
+		client_free(client);
+		return;
+	}
 	/* Waiting for an answer is not idleness of the client. */
 	if (what & BEV_EVENT_TIMEOUT && what & BEV_EVENT_READING && client->request) {
 		bufferevent_enable(bev, EV_READ);
@@ -183,6 +205,47 @@ void control_reply(struct control_request *request, json_t *answer)
 	}
 	free(request);
 	json_decref(answer);
+}
+
+struct control_stream *control_stream_begin(struct control_request *request, json_t *answer,
+					    void (*closed)(void *arg), void *arg)
+{
+	struct control_stream *stream = NULL;
+	struct client *client = request->client;
+
+	if (client && answer)
+		stream = calloc(1, sizeof(*stream));
+	if (!stream) {
+		json_decref(answer);
+		control_reply(request, NULL);
+		return NULL;
+	}
+	*stream = (struct control_stream){.client = client, .closed = closed, .arg = arg};
+	control_reply(request, answer);
+	client->stream = stream;
+	bufferevent_set_timeouts(client->bev, NULL, NULL);
+	return stream;
+}
+
+bool control_stream_put(struct control_stream *stream, const char *line, size_t len)
+{
+	struct evbuffer *out = bufferevent_get_output(stream->client->bev);
+
+	if (evbuffer_get_length(out) + len >= STREAM_BYTES_MAX || evbuffer_expand(out, len + 1))
+		return false;
+	evbuffer_add(out, line, len);
+	evbuffer_add(out, "\n", 1);
+	return true;
+}
+
+void control_stream_end(struct control_stream *stream)
+{
+	struct client *client = stream->client;
+
+	client->stream = NULL;
+	free(stream);
+	bufferevent_flush(client->bev, EV_WRITE, BEV_FINISHED);
+	client_free(client);
 }
 
 static bool is_allowed(int fd)

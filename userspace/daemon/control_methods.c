@@ -10,6 +10,7 @@
 
 #include "daemon/control.h"
 #include "daemon/daemon.h"
+#include "daemon/monitor.h"
 #include "daemon/show.h"
 #include "policy/policy.h"
 #include "util/addr.h"
@@ -177,6 +178,11 @@ static void on_question(void *arg, struct control_request *request, const json_t
 	/* The only one that has to wait for the children. */
 	if (!strcmp(method, "show")) {
 		show_start(d, request, json_string_value(json_object_get(question, "what")));
+		return;
+	}
+	/* And the one that keeps the connection. */
+	if (!strcmp(method, "monitor")) {
+		monitor_start(d, request, question);
 		return;
 	}
 	for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++)

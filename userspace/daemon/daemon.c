@@ -18,6 +18,7 @@
 #include <event2/event.h>
 
 #include "daemon/daemon.h"
+#include "daemon/monitor.h"
 #include "daemon/priv.h"
 #include "daemon/show.h"
 #include "datapath/datapath.h"
@@ -250,6 +251,7 @@ static void clean_up(struct daemon *d)
 {
 	d->stopping = true;
 	show_cancel(d);
+	monitor_free(d);
 	procs_stop(d);
 	/* The workers are gone: their entries would lead nowhere. Filters stay. */
 	if (d->dp)

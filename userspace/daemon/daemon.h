@@ -8,6 +8,7 @@
  *   ifaces.c    interfaces and local addresses   backend_worker.c  SAs to the esp roles
  *   recover.c   peers with SAs that are lost     show.c     the views
  *   control.c   the control socket               control_methods.c  what can be asked there
+ *   monitor.c   who listens to what happens   monitor_spec.c  and to what of it
  *   ike_rules.c the policy as IKE wants it       revalidate.c  which SAs a new policy allows
  *
  * Not the parent: role.c and role_*.c are the children, with udp.c and outbox.c
@@ -34,6 +35,7 @@ struct event;
 struct event_base;
 struct gather;
 struct image;
+struct monitor;
 struct policy;
 
 #define IFACES_MAX 64
@@ -105,6 +107,7 @@ struct daemon {
 	struct event *link_watch, *link_settle;
 
 	struct control *control;
+	struct monitor *monitor; /* NULL while nobody listens */
 	struct gather *gathers;
 	struct event *signals[4];
 	struct event *watchdog;

@@ -14,6 +14,7 @@
 
 #include "compile/image.h"
 #include "daemon/daemon.h"
+#include "daemon/monitor.h"
 #include "daemon/revalidate.h"
 #include "daemon/show.h"
 #include "daemon/udp.h"
@@ -84,6 +85,7 @@ static void note(void *ctx, const struct sad_entry *entry, const char *ended)
 
 	if (!ended)
 		ipc_send(((struct daemon *)ctx)->ike.ipc, IPC_SA_UP, 0, &spi_in, NULL, 0);
+	monitor_sa(ctx, entry, ended);
 	xi_addr_text(&sa->remote, peer);
 	snprintf(spis, sizeof(spis), "%08x/%08x", sa->in.spi, sa->out.spi);
 	if (!ended)
@@ -167,6 +169,7 @@ static void on_event(void *arg, const struct xi_event *event)
 
 	memcpy(remote.b, event->pkt.remote, sizeof(remote.b));
 	memcpy(local.b, event->pkt.local, sizeof(local.b));
+	monitor_event(d, event);
 	switch ((enum xi_event_kind)event->kind) {
 	case XI_EVENT_NEED_SA:
 	case XI_EVENT_CLEAR_ACCEPTED:

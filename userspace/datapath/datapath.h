@@ -79,6 +79,21 @@ int datapath_events(struct datapath *dp, void (*fn)(void *arg, const struct xi_e
 		    void *arg);
 
 /*
+ * Samples: what became of packets, for those who listen. While sampling is on
+ * and the fd is readable, datapath_samples() calls fn for at most max of them and
+ * returns how many there were; it never blocks. The fd is good from the first
+ * datapath_sampling(dp, true) on. Lost ones found the ring full; counted since
+ * the maps were made.
+ */
+int datapath_sampling(struct datapath *dp, bool on);
+int datapath_sample_fd(const struct datapath *dp);
+int datapath_samples(struct datapath *dp, void (*fn)(void *arg, const struct xi_sample *sample),
+		     void *arg, unsigned max);
+int datapath_samples_lost(const struct datapath *dp, uint64_t *ret);
+/* Whether every kind of drop makes an event (XI_EVENT_DROP, once a second for two hosts). */
+void datapath_drop_events(struct datapath *dp, bool on);
+
+/*
  * Sums over the CPUs. Filter counts are those of the active list, in the order
  * of image.filters; -ERANGE if it has another length. They survive a swap for
  * filters that select the same packets for the same action.

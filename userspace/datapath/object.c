@@ -143,7 +143,8 @@ void dp_close_fds(struct datapath *dp)
 void dp_object_free(struct datapath *dp)
 {
 	ring_buffer__free(dp->ring);
-	dp->ring = NULL;
+	ring_buffer__free(dp->samples);
+	dp->ring = dp->samples = NULL;
 	if (dp->ctl)
 		munmap(dp->ctl, sysconf(_SC_PAGESIZE));
 	dp->ctl = NULL;

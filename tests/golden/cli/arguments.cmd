@@ -15,4 +15,7 @@ try replay none.yaml none.pcap --in --out
 try replay none.yaml none.pcap --in --repeat 0
 try replay none.yaml none.pcap --in --me here
 try replay none.yaml none.pcap --in
-try monitor
+try monitor --verdict nothing
+try monitor --sample 0
+try monitor --events udp
+try monitor ether[125:4] = 0

@@ -1,0 +1,202 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# xipsec monitor between two hosts: each packet once, with the rule that decided,
+# chosen by pcap filter and by name; listeners that are slow or killed.
+set -u -o pipefail
+cd "$(dirname "$0")/../.." || exit 1
+. tests/lib/daemon.sh
+daemon_lab
+udpflow=$O/tests/tools/udpflow
+plan 34
+
+cat >"$tmp/b/policy.yaml" <<-EOF
+	policy: lab-b
+	main-mode:
+	  methods: [aes256-sha256-modp2048]
+	filter-lists:
+	  game:
+	    - {src: any, dst: me, proto: udp, dst-port: 7000-7001}
+	  unwanted:
+	    - {src: any, dst: me, proto: udp, dst-port: 7002}
+	  database:
+	    - {src: 10.91.0.0/24, dst: me, proto: tcp, dst-port: 5432-5433}
+	filter-actions:
+	  require:
+	    negotiate:
+	      methods:
+	        - {esp: aes128gcm16}
+	rules:
+	  - {name: game, filter-list: game, action: permit}
+	  - {name: unwanted, filter-list: unwanted, action: block}
+	  - {name: database, filter-list: database, action: require, auth: [{psk-file: psk}]}
+EOF
+
+# NAME ARGUMENT...: `xipsec monitor --json` on b, into NAME.out; ready when this returns.
+monitor()
+{
+	local name=$1
+	shift
+	"$xipsec" --instance "$lab-b" monitor --json "$@" >"$tmp/$name.out" 2>"$tmp/$name.err" </dev/null &
+	eval "pid_$name=$!"
+	pids="$pids $!"
+	eventually 10 grep -q listening "$tmp/$name.err"
+}
+
+# Ends it and waits until it is gone.
+monitor_end()
+{
+	local pid=pid_$1
+	sleep 0.5 # what is still on its way
+	kill -INT "${!pid}" 2>/dev/null
+	wait "${!pid}"
+}
+
+# NAME EXPRESSION: over the array of all lines.
+saw() { jq -s -e "$2" "$tmp/$1.out" >/dev/null 2>&1; }
+lines() { jq -s "[.[] | select($2)] | length" "$tmp/$1.out"; }
+
+sampling() { bpftool map dump pinned "/sys/fs/bpf/xipsec/$lab-b/xi_ctl" -j 2>/dev/null |
+	jq -e '.[0] | (.formatted.value // .value).flags / 16 | floor % 2 == 1' >/dev/null; }
+not_sampling() { ! sampling; }
+
+# PORT COUNT: datagrams from a to b.
+datagrams() { on a "$udpflow" stream 10.91.0.2 "$1" MONITORTAG "$2" 1 >/dev/null 2>&1; }
+
+"$xipsec" --instance "$lab-b" monitor >"$tmp/early.out" 2>&1
+equal "without a daemon, monitor says so with exit code 3" 3 $?
+daemon_start b
+ok "the daemon starts"
+# Answers that a port is closed would be packets of their own and end the sender's stream.
+on b "$udpflow" serve 10.91.0.2 7000 100000 600 >/dev/null 2>&1 &
+pids="$pids $!"
+on b "$udpflow" serve 10.91.0.2 7001 100000 600 >/dev/null 2>&1 &
+pids="$pids $!"
+not_sampling
+ok "while nobody listens nothing is sampled"
+
+# ------------------------------------------------------------- everything
+monitor all 'udp or tcp'
+ok "a listener starts"
+sampling
+ok "sampling is on"
+datagrams 7000 1000
+equal "a thousand datagrams were sent" 0 $?
+datagrams 7002 3
+on a "$tcpflow" fetch 10.91.0.2 5432 CLEARTAG 100 1 >/dev/null 2>&1
+monitor_end all
+equal "the listener ends in order when interrupted" 0 $?
+equal "a thousand permitted packets are a thousand lines" 1000 \
+	"$(lines all '.local_port == 7000 and .verdict == "permit" and .fate == "passed" and .rule == "game"')"
+equal "blocked ones have rule and reason" 3 \
+	"$(lines all '.local_port == 7002 and .verdict == "block" and .fate == "dropped" and .reason == "blocked" and .rule == "unwanted"')"
+saw all '[.[] | select(.local_port == 5432)] | length > 0 and all(.verdict == "secure" and
+	.fate == "dropped" and .reason == "clear-inbound" and .rule == "database" and .proto == 6)'
+ok "what came in clear and must be protected is shown with its rule and that reason"
+saw all 'all(.[]; .type != "packet" or (.interface == "eth0" and .hook == "xdp-ingress" or .direction == "out"))'
+ok "interface and hook are named"
+id=$("$xipsec" compile "$tmp/b/policy.yaml" --json |
+	jq -r 'select(.rule == "unwanted" and .direction == "in" and .local_port == "7002" and .remote == "0.0.0.0/0") | .id')
+saw all "[.[] | select(.local_port == 7002)] | all(.filter == $id)"
+ok "the filter is the one that compile prints ($id)"
+saw all '[.[] | select(.local_port == 7000)] | all(.remote == "10.91.0.1" and .local == "10.91.0.2" and
+	.direction == "in" and .length == .frame_length - 14 and .generation == 1)'
+ok "addresses, direction, length and generation"
+eventually 5 not_sampling
+ok "when it has gone, sampling is off"
+
+# ------------------------------------------------------------- chosen
+monitor port udp dst port 7001 and host 10.91.0.1
+monitor blocked --verdict block,secure
+monitor rule --rule game --in
+monitor reason --reason blocked
+monitor dropped --dropped
+monitor tenth --sample 10 'udp port 7000'
+monitor counted --count 5 'udp port 7001'
+ok "seven listeners at once"
+datagrams 7000 1000
+datagrams 7001 20
+datagrams 7002 7
+wait "$pid_counted"
+equal "--count 5 ends by itself" 5 "$(wc -l <"$tmp/counted.out")"
+for name in port blocked rule reason dropped tenth; do
+	monitor_end $name
+done
+equal "the pcap filter selects exactly its packets" "20 20" \
+	"$(lines port '.local_port == 7001') $(lines port true)"
+equal "--verdict selects exactly its packets" "7 7" \
+	"$(lines blocked '.verdict == "block" and .local_port == 7002') $(lines blocked true)"
+equal "--rule selects exactly its packets" "1020 1020" "$(lines rule '.rule == "game"') $(lines rule true)"
+equal "--reason selects exactly its packets" "7 7" \
+	"$(lines reason '.reason == "blocked"') $(lines reason true)"
+equal "--dropped selects exactly its packets" "7 7" \
+	"$(lines dropped '.fate == "dropped"') $(lines dropped true)"
+# One in ten on each CPU: the last turn may be unfinished on each of them.
+cpus=$(getconf _NPROCESSORS_CONF)
+seen=$(lines tenth '.local_port == 7000')
+[ "$seen" -ge 100 ] && [ "$seen" -le $((100 + cpus)) ]
+ok "--sample 10 shows a hundred of a thousand ($seen)"
+
+# ------------------------------------------------------------- text, wrong usage
+on b "$xipsec" --instance "$lab-b" monitor --count 1 udp port 7002 >"$tmp/text.out" 2>"$tmp/text.err" &
+text=$!
+eventually 10 grep -q listening "$tmp/text.err"
+datagrams 7002 1
+wait $text
+grep -qE '^[0-9:.]+ in  eth0 +block  udp 10.91.0.1:[0-9]+ > 10.91.0.2:7002, [0-9]+ bytes; rule unwanted, filter '"$id"'; dropped: blocked$' \
+	"$tmp/text.out"
+ok "as text it is one line of words"
+ask b monitor 'tcp prot 80' >"$tmp/wrong.out" 2>&1
+equal "what is no pcap filter is refused with exit code 2" 2 $?
+ask b monitor --verdict blocked >"$tmp/wrong.out" 2>&1
+equal "so is a verdict that there is not" 2 $?
+ask b monitor 'ether[200] = 1' >"$tmp/wrong.out" 2>&1 || grep -q 'first 128 bytes' "$tmp/wrong.out"
+ok "and a filter that looks further than a sample goes says so"
+"$O/tests/tools/ctlask" "$lab-b" '{"method":"monitor","filter":[[6,0,0]]}' | jq -e '.ok == false' >/dev/null
+ok "the daemon refuses a program that is none"
+
+# ------------------------------------------------------------- slow and dead
+monitor slow 'udp port 7000'
+kill -STOP "$pid_slow"
+monitor fast --count 6000 'udp port 7000'
+for _ in 1 2 3 4 5 6; do
+	datagrams 7000 1000 &
+	sender=$!
+	pids="$pids $sender"
+done
+wait "$pid_fast"
+equal "one that stands still does not keep another from seeing all" 6000 "$(lines fast '.type == "packet"')"
+kill -CONT "$pid_slow"
+eventually 10 grep -q '"lost"' "$tmp/slow.out"
+sleep 1
+datagrams 7000 1
+monitor_end slow
+saw slow 'any(.[]; .type == "lost")'
+ok "it lost some"
+equal "and is told exactly how many" 6001 \
+	"$(jq -s '[.[] | if .type == "lost" then .samples else 1 end] | add' "$tmp/slow.out")"
+
+monitor killed
+kill -KILL "$pid_killed"
+wait "$pid_killed" 2>/dev/null
+eventually 5 not_sampling
+ok "sampling goes off when a listener is killed"
+
+# ------------------------------------------------------------- events and changes
+monitor events --events
+sed -i 's/name: game,/name: play,/' "$tmp/b/policy.yaml"
+datagrams 7002 1
+ask b reload >/dev/null
+datagrams 7000 1
+monitor_end events
+saw events '[.[] | select(.type == "packet")] == [] and
+	([.[] | select(.event == "drop" and .reason == "blocked" and .rule == "unwanted")] | length) == 1 and
+	([.[] | select(.type == "policy" and .generation == 2 and .policy == "lab-b")] | length) == 1'
+ok "--events shows drops and policies, and no packets"
+monitor renamed --rule play
+datagrams 7000 2
+monitor_end renamed
+equal "names are those of the policy in force" 2 "$(lines renamed '.rule == "play" and .generation == 2')"
+not_sampling
+ok "in the end nothing is sampled"
+exit $((failures > 0))

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What one listener of the monitor wants to see: read from its question, applied
+ * to what happens. Pure.
+ */
+#ifndef DAEMON_MONITOR_SPEC_H
+#define DAEMON_MONITOR_SPEC_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <xipsec/abi.h>
+
+#include "util/cbpf.h"
+
+#define MONITOR_RULES_MAX 16
+#define MONITOR_EVERY_MAX 1000000000
+
+struct monitor_spec {
+	uint32_t every;	   /* one in so many of the packets that are wanted */
+	uint32_t verdicts; /* bits 1 << enum xi_action */
+	uint32_t dirs;	   /* bits 1 << enum xi_dir */
+	uint64_t reasons;  /* bits 1 << enum xi_reason; 0: all, and packets without one */
+	bool dropped;	   /* only what was dropped */
+	bool packets, events;
+	char *rules[MONITOR_RULES_MAX]; /* none: all */
+	unsigned rule_count;
+	struct cbpf_insn *insns; /* pcap filter; NULL: all */
+	size_t insn_count;
+};
+
+/* 0 or -errno with the reason in words; *ret is untouched then. See docs/control.md. */
+int monitor_spec_parse(const json_t *question, struct monitor_spec *ret, const char **ret_why);
+void monitor_spec_free(struct monitor_spec *spec);
+
+/* Is it wanted? (Not: its turn, see every.) rule: name of the deciding filter's, or NULL. */
+bool monitor_spec_wants(const struct monitor_spec *spec, const struct xi_sample *sample,
+			const char *rule);
+/* Without a look at the rule. */
+bool monitor_spec_wants_event(const struct monitor_spec *spec, const struct xi_event *event,
+			      const char *rule);
+
+#endif
