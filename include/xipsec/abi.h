@@ -219,7 +219,8 @@ struct xi_iface {
 	__u32 queues;	   /* receive queues served; above: XI_REASON_NO_WORKER */
 	enum xi_iface_class klass;
 	__u8 mac[6];
-	__u8 pad[2];
+	/* For show status: the errno with which this kind of XDP was refused, or 0. */
+	__u8 native_errno, generic_errno;
 };
 XI_ASSERT_SIZE(struct xi_iface, 24);
 

@@ -141,7 +141,7 @@ if open_datapath wire; then
 else
 	not_ok "attached" "$(cat "$tmp/err")"
 fi
-is "nothing was said without need" "" "$(grep -v '^warning: rule' "$tmp/err")"
+is "nothing was said without need" "" "$(grep -v '^warning: rule\|^state ' "$tmp/err")"
 holds "an XDP program is on the interface" sh -c "ip -n $bob -d link show wire | grep -q prog/xdp"
 
 holds "a permitted port transfers both ways" try 8080
@@ -179,7 +179,7 @@ holds "xi_ctl names its instance" sh -c "bpftool map dump pinned $pins/xi_ctl | 
 unreadable=
 for map in "$pins"/xi_*; do
 	case ${map##*/} in
-	xi_xdp_ingress | xi_tc_egress | xi_tc_inject | xi_tc_ingress | xi_events | xi_xsks | *_of) continue ;;
+	xi_xdp_ingress | xi_tc_egress | xi_tc_inject | xi_tc_ingress | link_* | xi_events | xi_xsks | *_of) continue ;;
 	esac
 	bpftool -j map show pinned "$map" | grep -q btf_id || unreadable="$unreadable ${map##*/}"
 done
@@ -215,7 +215,12 @@ old=$(xdp_id)
 on $bob "$tool" $instance foreign
 holds "opened with other programs than are attached" open_datapath wire
 if [ "$(xdp_id)" != "$old" ]; then ok "they took over the interface"; else not_ok "they took over the interface"; fi
-is "with one TC program, not two" 1 "$(on $bob tc filter show dev wire egress | grep -c xi_tc_egress)"
+# tc_programs INTERFACE in|out: ours there, in either of the two ways
+tc_programs()
+{
+	{ on $bob "$tool" - tcx "$1" "$2"; on $bob tc filter show dev "$1" "$([ $2 = in ] && echo ingress || echo egress)" 2>/dev/null; } | grep xi_tc_
+}
+is "with one TC program, not two" 1 "$(tc_programs wire out | wc -l)"
 grows "and block" BLOCKED
 holds "and permit" try 8080
 kill $sender 2>/dev/null
@@ -230,21 +235,24 @@ pass=/usr/lib/$(gcc -print-multiarch 2>/dev/null || echo x86_64-linux-gnu)/bpf/x
 if [ -e "$pass" ] && ip -n $bob link set dev other xdp obj "$pass" sec xdp 2>"$tmp/out"; then
 	their=$(ip -n $bob -d link show other | sed -n 's,.*prog/xdp id \([0-9]*\).*,\1,p')
 	kill_holder
-	open_datapath wire other
-	wait "$holder"
-	is "someone else's XDP program is not replaced" "$their" \
+	holds "attached beside someone else's XDP program" open_datapath wire other
+	is "which is not replaced" "$their" \
 		"$(ip -n $bob -d link show other | sed -n 's,.*prog/xdp id \([0-9]*\).*,\1,p')"
-	holds "it is named in the message" grep -q "(id $their)" "$tmp/err"
-	is "the half-done attachment was undone" "" "$(on $bob tc filter show dev other egress)"
+	is "what arrives is filtered at TC ingress then" tc "$(sed -n 's,^ready [^ ]* \([a-z]*\)/.*,\1,p' "$tmp/events")"
+	holds "and a warning names it" grep -q "^warning: .*, id $their) is attached and does not share" "$tmp/err"
 	ip -n $bob link set dev other xdp off
+	kill_holder
+	open_datapath wire other
+	is "when it is gone, XDP is taken" native "$(sed -n 's,^ready [^ ]* \([a-z]*\)/.*,\1,p' "$tmp/events")"
+	is "and TC ingress left" "" "$(tc_programs other in)"
 else
-	n=$((n + 1)); echo "ok $n - someone else's XDP program is not replaced # SKIP none here to attach"
+	n=$((n + 1)); echo "ok $n - attached beside someone else's XDP program # SKIP none here to attach"
 fi
 [ -d "/proc/$holder" ] && kill_holder
 ip -n $bob link add plain type bridge 2>/dev/null && ip -n $bob link set plain up
 if ip -n $bob link show plain >/dev/null 2>&1; then
 	open_datapath wire plain
-	is "without native XDP it is generic" generic "$(sed -n 's/^ready [^ ]* //p' "$tmp/events")"
+	is "without native XDP it is generic" generic "$(sed -n 's,^ready [^ ]* \([a-z]*\)/.*,\1,p' "$tmp/events")"
 	holds "and a warning says so" grep -q "^warning: .*slower generic mode" "$tmp/err"
 	kill_holder
 else
@@ -254,7 +262,7 @@ fi
 # ------------------------------------------------------------------- teardown
 holds "teardown" on $bob "$tool" $instance teardown
 is "no XDP program is left" "" "$(ip -n $bob -d link show | grep prog/xdp)"
-is "no TC program is left" "" "$(on $bob tc filter show dev wire egress)"
+is "no TC program is left" "" "$(tc_programs wire in; tc_programs wire out)"
 is "no pin is left" "" "$(ls "$pins" 2>/dev/null)"
 holds "everything is open again" try 23
 holds "a second teardown finds nothing to do" on $bob "$tool" $instance teardown

@@ -9,17 +9,24 @@
  *   dptool INSTANCE foreign      makes the pinned set look like another build's
  *   dptool INSTANCE detach INTERFACE...
  *   dptool INSTANCE teardown
+ *   dptool - tcx INTERFACE in|out          the TCX programs there, in order
+ *   dptool - stranger INTERFACE in|out VERDICT
+ *                        attaches a program that always answers that, as the
+ *                        first one, prints "ready" and holds it until it is killed
  *
- * Messages go to stderr. Exit status 0, or 1 when the datapath refused.
+ * XI_XDP and XI_TC in the environment choose the way of attaching, by number. A
+ * MODE is INGRESS/EGRESS. Messages go to stderr. Exit status 0, or 1 when the datapath refused.
  */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <net/if.h>
 
 #include "datapath/internal.h"
+#include "datapath/tcx.h"
 #include "policy/policy.h"
 #include "util/addr.h"
 
@@ -92,15 +99,20 @@ static int run(struct datapath *dp, char **argv)
 		return fail("load", err);
 	for (argv += 2; *argv; argv++) {
 		int ifindex = if_nametoindex(*argv);
-		bool shared = false;
-		const char *mode;
+		struct datapath_iface state = {0};
+		const char *name;
 
 		err = datapath_attach(dp, ifindex, XI_IFACE_LAN, &diag);
 		if (err)
 			return fail(*argv, err);
-		mode = datapath_xdp_mode(dp, ifindex, &shared);
-		snprintf(modes + strlen(modes), sizeof(modes) - strlen(modes), " %s%s",
-			 mode ? mode : "none", shared ? "+dispatcher" : "");
+		err = datapath_iface_state(dp, ifindex, &state);
+		if (err)
+			return fail(*argv, err);
+		name = datapath_ingress_name(state.ingress);
+		snprintf(modes + strlen(modes), sizeof(modes) - strlen(modes), " %s/%s",
+			 name ? name : "none", datapath_tc_name(state.egress));
+		if (*state.why)
+			fprintf(stderr, "state %s: %s\n", *argv, state.why);
 	}
 	say();
 	printf("ready%s\n", modes);
@@ -123,6 +135,14 @@ static int reasons(struct datapath *dp)
 	return 0;
 }
 
+/* Ways of attaching by their number in datapath.h; 0: the best. */
+static int number_of(const char *name)
+{
+	const char *text = getenv(name);
+
+	return text ? atoi(text) : 0;
+}
+
 static int detach(struct datapath *dp, char **argv)
 {
 	for (; *argv; argv++) {
@@ -131,6 +151,38 @@ static int detach(struct datapath *dp, char **argv)
 		if (err)
 			return fail(*argv, err);
 	}
+	return 0;
+}
+
+static int tcx_list(int ifindex, bool ingress)
+{
+	uint32_t ids[64];
+	int count = tcx_programs(ifindex, ingress, ids, 64);
+
+	for (int i = 0; i < count; i++) {
+		struct bpf_prog_info info = {0};
+		uint32_t len = sizeof(info);
+		int fd = bpf_prog_get_fd_by_id(ids[i]);
+
+		if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len))
+			puts(info.name);
+	}
+	return count < 0;
+}
+
+static int stranger(int ifindex, bool ingress, int verdict)
+{
+	const struct bpf_insn insns[] = {
+		{.code = 0xb7, .dst_reg = 0, .imm = verdict}, /* r0 = verdict */
+		{.code = 0x95},				      /* exit */
+	};
+	int fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "stranger", "GPL", insns, 2, NULL);
+
+	if (fd < 0 || tcx_create(fd, ifindex, ingress) < 0)
+		return fail("stranger", -errno);
+	puts("ready");
+	fflush(stdout);
+	pause();
 	return 0;
 }
 
@@ -145,7 +197,13 @@ int main(int argc, char **argv)
 				"teardown ...\n");
 		return 2;
 	}
+	if (argc == 5 && !strcmp(argv[2], "tcx"))
+		return tcx_list(if_nametoindex(argv[3]), !strcmp(argv[4], "in"));
+	if (argc == 6 && !strcmp(argv[2], "stranger"))
+		return stranger(if_nametoindex(argv[3]), !strcmp(argv[4], "in"), atoi(argv[5]));
 	opts.instance = argv[1];
+	opts.want.xdp = number_of("XI_XDP");
+	opts.want.tc = number_of("XI_TC");
 	if (!strcmp(argv[2], "teardown")) {
 		err = datapath_teardown(argv[1], &diag);
 		return err ? fail("teardown", err) : 0;

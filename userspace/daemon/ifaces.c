@@ -183,7 +183,7 @@ static void forget(struct daemon *d, struct iface *iface)
 static int attach(struct daemon *d, struct iface *iface)
 {
 	struct diag diag = {0};
-	const char *mode;
+	struct datapath_iface state = {0};
 	int rc;
 
 	rc = datapath_attach(d->dp, iface->ifindex, XI_IFACE_LAN, &diag);
@@ -196,8 +196,10 @@ static int attach(struct daemon *d, struct iface *iface)
 	iface->attached = true;
 	/* A worker that an earlier daemon connected is gone; its TAP's number may be reused. */
 	datapath_set_worker(d->dp, iface->ifindex, 0, NULL, 0);
-	mode = datapath_xdp_mode(d->dp, iface->ifindex, NULL);
-	log_info("%s: filters attached, XDP %s", iface->name, mode ? mode : "not attached");
+	datapath_iface_state(d->dp, iface->ifindex, &state);
+	log_info("%s: filters attached, in %s, out %s%s%s", iface->name,
+		 datapath_ingress_text(state.ingress), datapath_tc_text(state.egress),
+		 *state.why ? "; " : "", state.why);
 	return 0;
 }
 

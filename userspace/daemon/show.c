@@ -51,6 +51,19 @@ static void fill_role(struct view_role *ret, const struct proc *proc)
 	ret->restarts = proc->restarts;
 }
 
+static void show_attachment(struct daemon *d, struct iface *iface, struct view_iface *view)
+{
+	struct datapath_iface state;
+
+	if (datapath_iface_state(d->dp, iface->ifindex, &state))
+		return;
+	if (state.ingress == DP_INGRESS_GENERIC)
+		view->xdp = "generic";
+	else if (state.ingress == DP_INGRESS_NATIVE || state.ingress == DP_INGRESS_DISPATCHER)
+		view->xdp = "native";
+	view->dispatcher = state.shared;
+}
+
 static json_t *make_status(struct gather *gather)
 {
 	struct daemon *d = gather->daemon;
@@ -82,7 +95,7 @@ static json_t *make_status(struct gather *gather)
 
 		view->name = iface->name;
 		if (iface->attached)
-			view->xdp = datapath_xdp_mode(d->dp, iface->ifindex, &view->dispatcher);
+			show_attachment(d, iface, view);
 		view->worker = iface->worker.tap_ifindex ? iface->worker.tap_name : NULL;
 		view->queues = iface->worker.queues;
 		view->zero_copy = iface->worker.zero_copy;

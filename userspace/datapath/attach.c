@@ -1,28 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * XDP on an interface, and the order in which a whole interface is attached.
+ * A whole interface: egress at TC, ingress at the best place that there is (see
+ * DP_INGRESS in datapath.h), and what is so and why, in words.
  *
- * An interface without a program is attached through libxdp, so that its
- * dispatcher can chain us with others; where the dispatcher does not load,
- * libxdp attaches us alone. A program of ours that is already there is kept if
- * it uses our maps and replaced in one step if not. Someone else's program is
- * never replaced.
+ * A program of ours is known by the xi_ctl it uses; attach_xdp.c and attach_tc.c
+ * know the ways in which programs are attached.
  */
 #include <errno.h>
 #include <net/if.h>
 #include <net/if_arp.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <linux/if_link.h>
-
-#include <xdp/libxdp.h>
 
 #include "datapath/internal.h"
-#include "skel/xipsec.skel.h"
-
-#define RUN_PRIORITY 20 /* before libxdp's default of 50: filter first */
 
 /* ---------------------------------------------------------------- identity */
 
@@ -74,229 +68,6 @@ bool dp_is_mine(const struct datapath *dp, const struct dp_identity *who)
 	return !bpf_obj_get_info_by_fd(dp->map[DP_MAP_CTL], &info, &len) && info.id == who->ctl_id;
 }
 
-/* ---------------------------------------------------------------- XDP state */
-
-/* What is attached: nothing, one program, or libxdp's dispatcher. */
-struct xdp_state {
-	enum { XDP_NOTHING, XDP_OURS, XDP_FOREIGN } who;
-	struct dp_identity identity;
-	bool dispatcher;
-	uint32_t prog_id; /* of our program */
-	uint32_t top_id;  /* of what the device runs */
-	enum xdp_attach_mode mode;
-};
-
-static int xdp_look(const char *instance, int ifindex, struct xdp_state *ret)
-{
-	LIBBPF_OPTS(bpf_xdp_query_opts, query);
-	struct xdp_state state = {.who = XDP_NOTHING};
-	struct xdp_program *prog = NULL;
-	struct xdp_multiprog *multi;
-	int err = bpf_xdp_query(ifindex, 0, &query);
-
-	if (err)
-		return err;
-	if (query.attach_mode == XDP_ATTACHED_NONE)
-		goto out;
-	state.top_id = query.prog_id	   ? query.prog_id
-		       : query.drv_prog_id ? query.drv_prog_id
-					   : query.skb_prog_id;
-	state.mode = query.attach_mode == XDP_ATTACHED_SKB ? XDP_MODE_SKB : XDP_MODE_NATIVE;
-	state.who = XDP_FOREIGN;
-	if (dp_identify(state.top_id, DP_PROG_XDP_INGRESS, &state.identity)) {
-		state.prog_id = state.top_id;
-		if (!strcmp(state.identity.instance, instance))
-			state.who = XDP_OURS;
-		goto out;
-	}
-	multi = xdp_multiprog__get_from_ifindex(ifindex);
-	if (libxdp_get_error(multi))
-		goto out;
-	if (!xdp_multiprog__is_legacy(multi)) {
-		state.dispatcher = true;
-		while ((prog = xdp_multiprog__next_prog(prog, multi))) {
-			struct dp_identity who;
-
-			if (!dp_identify(xdp_program__id(prog), DP_PROG_XDP_INGRESS, &who) ||
-			    strcmp(who.instance, instance))
-				continue;
-			state.who = XDP_OURS;
-			state.identity = who;
-			state.prog_id = xdp_program__id(prog);
-		}
-		/* Others in a dispatcher leave room for us. */
-		if (state.who == XDP_FOREIGN)
-			state.who = XDP_NOTHING;
-	}
-	xdp_multiprog__close(multi);
-out:
-	*ret = state;
-	return 0;
-}
-
-/* ----------------------------------------------------------------- attaching */
-
-/* An object for libxdp to load in its own way, on our maps. */
-static struct xipsec *object_for_libxdp(struct datapath *dp)
-{
-	struct xipsec *skel = xipsec__open();
-	struct bpf_program *prog;
-	int err = 0;
-
-	if (!skel)
-		return NULL;
-	for (unsigned i = 0; i < DP_MAP_MAX && !err; i++)
-		err = bpf_map__reuse_fd(bpf_object__find_map_by_name(skel->obj, dp_map_name(i)),
-					dp->map[i]);
-	bpf_object__for_each_program(prog, skel->obj)
-		bpf_program__set_autoload(prog, prog == skel->progs.xi_xdp_ingress);
-	if (err) {
-		xipsec__destroy(skel);
-		return NULL;
-	}
-	return skel;
-}
-
-static int xdp_attach_mode(struct datapath *dp, int ifindex, enum xdp_attach_mode mode)
-{
-	struct xipsec *skel = object_for_libxdp(dp);
-	struct xdp_program *prog;
-	int err;
-
-	if (!skel)
-		return -ENOMEM;
-	DECLARE_LIBXDP_OPTS(xdp_program_opts, opts, .obj = skel->obj,
-			    .prog_name = dp_prog_name(DP_PROG_XDP_INGRESS));
-	prog = xdp_program__create(&opts);
-	err = libxdp_get_error(prog);
-	if (err)
-		goto out;
-	xdp_program__set_run_prio(prog, RUN_PRIORITY);
-	xdp_program__set_chain_call_enabled(prog, XDP_PASS, true);
-	err = xdp_program__attach(prog, ifindex, mode, 0);
-	xdp_program__close(prog);
-out:
-	xipsec__destroy(skel);
-	return err;
-}
-
-/* Native, or generic with a warning. */
-static int xdp_attach_new(struct datapath *dp, int ifindex, struct diag *diag)
-{
-	int native = xdp_attach_mode(dp, ifindex, XDP_MODE_NATIVE), err;
-
-	if (!native || native == -EBUSY || native == -EEXIST)
-		return native;
-	err = xdp_attach_mode(dp, ifindex, XDP_MODE_SKB);
-	if (!err)
-		diag_add(diag, DIAG_WARNING, NULL, NULL,
-			 "the driver takes no native XDP program (%s): slower generic mode",
-			 strerror(-native));
-	return err;
-}
-
-/* One step, without an instant in which no program is there. */
-static int xdp_replace(struct datapath *dp, int ifindex, const struct xdp_state *state)
-{
-	int old_fd = bpf_prog_get_fd_by_id(state->prog_id), err;
-	LIBBPF_OPTS(bpf_xdp_attach_opts, opts, .old_prog_fd = old_fd);
-
-	if (old_fd < 0)
-		return -errno;
-	err = bpf_xdp_attach(
-		ifindex, dp->prog[DP_PROG_XDP_INGRESS],
-		(state->mode == XDP_MODE_SKB ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE) |
-			XDP_FLAGS_REPLACE,
-		&opts);
-	close(old_fd);
-	return err;
-}
-
-/* In a dispatcher: leave it. The others in it stay. */
-static int dispatcher_leave(int ifindex, uint32_t prog_id, enum xdp_attach_mode mode)
-{
-	struct xdp_program *prog = xdp_program__from_id(prog_id);
-	int err = libxdp_get_error(prog);
-
-	if (err)
-		return err;
-	err = xdp_program__detach(prog, ifindex, mode, 0);
-	xdp_program__close(prog);
-	return err;
-}
-
-int dp_xdp_attach(struct datapath *dp, int ifindex, bool *ret_new, struct diag *diag)
-{
-	struct xdp_state state;
-	int err = xdp_look(dp->instance, ifindex, &state);
-
-	*ret_new = false;
-	if (err) {
-		diag_add(diag, DIAG_ERROR, NULL, NULL, "cannot see which XDP program runs: %s",
-			 strerror(-err));
-		return err;
-	}
-	if (state.who == XDP_OURS && dp_is_mine(dp, &state.identity))
-		return 0;
-	if (state.who == XDP_FOREIGN) {
-		diag_add(diag, DIAG_ERROR, NULL, "remove it, or load it through libxdp",
-			 "another XDP program (id %u) is attached and does not share",
-			 state.top_id);
-		return -EBUSY;
-	}
-	if (state.who == XDP_OURS && !state.dispatcher) {
-		err = xdp_replace(dp, ifindex, &state);
-	} else {
-		err = xdp_attach_new(dp, ifindex, diag);
-		*ret_new = !err && state.who == XDP_NOTHING;
-		/* Both run for a moment: the stricter one wins. */
-		if (!err && state.who == XDP_OURS)
-			err = dispatcher_leave(ifindex, state.prog_id, state.mode);
-	}
-	if (err)
-		diag_add(diag, DIAG_ERROR, NULL, NULL, "cannot attach the XDP program: %s",
-			 strerror(-err));
-	return err;
-}
-
-int dp_xdp_detach(const char *instance, int ifindex)
-{
-	struct xdp_state state;
-	int err = xdp_look(instance, ifindex, &state), old_fd;
-	LIBBPF_OPTS(bpf_xdp_attach_opts, opts);
-
-	if (err || state.who != XDP_OURS)
-		return err == -ENODEV ? 0 : err;
-	if (state.dispatcher)
-		return dispatcher_leave(ifindex, state.prog_id, state.mode);
-	old_fd = bpf_prog_get_fd_by_id(state.prog_id);
-	if (old_fd < 0)
-		return -errno;
-	opts.old_prog_fd = old_fd;
-	err = bpf_xdp_detach(
-		ifindex,
-		(state.mode == XDP_MODE_SKB ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE) |
-			XDP_FLAGS_REPLACE,
-		&opts);
-	close(old_fd);
-	return err;
-}
-
-const char *datapath_xdp_mode(const struct datapath *dp, int ifindex, bool *ret_dispatcher)
-{
-	struct xdp_state state;
-	int err;
-
-	dp_log_begin();
-	err = xdp_look(dp->instance, ifindex, &state);
-	dp_log_end(0, NULL);
-	if (err || state.who != XDP_OURS)
-		return NULL;
-	if (ret_dispatcher)
-		*ret_dispatcher = state.dispatcher;
-	return state.mode == XDP_MODE_SKB ? "generic" : "native";
-}
-
 /* ------------------------------------------------------- a whole interface */
 
 static int iface_describe(int ifindex, struct xi_iface *iface, struct diag *diag)
@@ -320,10 +91,227 @@ static int iface_describe(int ifindex, struct xi_iface *iface, struct diag *diag
 	return err;
 }
 
+/* ------------------------------------------------------------------ ingress */
+
+static void prog_text(uint32_t id, char *buf, size_t size)
+{
+	struct bpf_prog_info info = {0};
+	uint32_t len = sizeof(info);
+	int fd = bpf_prog_get_fd_by_id(id);
+
+	if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len) && *info.name)
+		snprintf(buf, size, "%s, id %u", info.name, id);
+	else
+		snprintf(buf, size, "id %u", id);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* Why there is no XDP here, for a sentence that goes on after it. */
+static void no_xdp_text(const struct datapath *dp, const struct dp_xdp *xdp,
+			const struct xi_iface *iface, char *buf, size_t size)
+{
+	char prog[48], generic[64] = "";
+
+	if (dp->want.xdp == DP_WANT_XDP_OFF) {
+		snprintf(buf, size, "XDP is switched off by option");
+	} else if (xdp->who == DP_XDP_FOREIGN) {
+		prog_text(xdp->top_id, prog, sizeof(prog));
+		snprintf(buf, size, "another XDP program (%s) is attached and does not share",
+			 prog);
+	} else if (iface->native_errno || iface->generic_errno) {
+		if (iface->generic_errno)
+			snprintf(generic, sizeof(generic), ", nor generic ones (%s)",
+				 strerror(iface->generic_errno));
+		snprintf(buf, size, "the driver takes no native XDP program (%s)%s",
+			 strerror(iface->native_errno), generic);
+	} else {
+		snprintf(buf, size, "XDP was not to be had when the filters were attached");
+	}
+}
+
+#define TC_INGRESS_MEANS "filtered at TC ingress, where ESP cannot be taken for a worker"
+
+static int ingress_tc(struct datapath *dp, int ifindex, const struct dp_xdp *xdp,
+		      const struct xi_iface *iface, struct diag *diag)
+{
+	int err = dp_tc_attach(dp, ifindex, DP_PROG_TC_INGRESS, diag);
+	char why[200];
+
+	if (err)
+		return err;
+	no_xdp_text(dp, xdp, iface, why, sizeof(why));
+	diag_add(diag, DIAG_WARNING, NULL,
+		 xdp->who == DP_XDP_FOREIGN ? "remove it, or load it through libxdp" : NULL,
+		 "%s: " TC_INGRESS_MEANS, why);
+	/* Ours, of an earlier choice: only now that the other one is in place. */
+	return xdp->who == DP_XDP_OURS ? dp_xdp_detach(dp->instance, ifindex) : 0;
+}
+
+/* ret_new: nothing of ours was there before. */
+static int ingress_attach(struct datapath *dp, int ifindex, struct xi_iface *iface, bool *ret_new,
+			  struct diag *diag)
+{
+	struct dp_xdp xdp;
+	uint32_t ahead;
+	int err = dp_xdp_look(dp->instance, ifindex, &xdp);
+
+	if (err) {
+		diag_add(diag, DIAG_ERROR, NULL, NULL, "cannot see which XDP program runs: %s",
+			 strerror(-err));
+		return err;
+	}
+	*ret_new = xdp.who != DP_XDP_OURS &&
+		   dp_tc_look(dp->instance, ifindex, DP_PROG_TC_INGRESS, &ahead) == DP_TC_NONE;
+	err = -EOPNOTSUPP;
+	if (dp->want.xdp != DP_WANT_XDP_OFF)
+		err = dp_xdp_attach(dp, ifindex, &xdp, iface, diag);
+	if (!err)
+		err = dp_tc_detach(dp->instance, ifindex, DP_PROG_TC_INGRESS);
+	else
+		err = ingress_tc(dp, ifindex, &xdp, iface, diag);
+	if (err)
+		diag_add(diag, DIAG_ERROR, NULL, NULL, "cannot filter what arrives: %s",
+			 strerror(-err));
+	return err;
+}
+
+static int ingress_detach(const char *instance, int ifindex)
+{
+	int err = dp_xdp_detach(instance, ifindex);
+	int err_tc = dp_tc_detach(instance, ifindex, DP_PROG_TC_INGRESS);
+
+	return err ? err : err_tc;
+}
+
+/* -------------------------------------------------------------------- state */
+
+__attribute__((format(printf, 3, 4))) static void also(char *buf, size_t size, const char *fmt, ...)
+{
+	size_t used = strlen(buf);
+	va_list ap;
+
+	if (used && used + 2 < size)
+		used += snprintf(buf + used, size - used, "; ");
+	if (used >= size)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(buf + used, size - used, fmt, ap);
+	va_end(ap);
+}
+
+static void say_ahead(char *buf, size_t size, uint32_t id, const char *where)
+{
+	char prog[48];
+
+	if (!id)
+		return;
+	prog_text(id, prog, sizeof(prog));
+	also(buf, size, "another program (%s) runs before the filters at %s", prog, where);
+}
+
+/* In words what is not as good as it could be. */
+static void explain(const struct datapath *dp, const struct dp_xdp *xdp,
+		    const struct xi_iface *iface, struct datapath_iface *state)
+{
+	char *why = state->why;
+	char text[200];
+
+	switch (state->ingress) {
+	case DP_INGRESS_NONE:
+		also(why, sizeof(state->why), "what arrives is not filtered");
+		break;
+	case DP_INGRESS_DISPATCHER:
+	case DP_INGRESS_NATIVE:
+		break;
+	case DP_INGRESS_GENERIC:
+		if (dp->want.xdp == DP_WANT_XDP_GENERIC)
+			also(why, sizeof(state->why), "generic XDP was chosen by option");
+		else
+			also(why, sizeof(state->why), "the driver takes no native XDP program (%s)",
+			     strerror(iface->native_errno ? iface->native_errno : EOPNOTSUPP));
+		break;
+	case DP_INGRESS_TC:
+		no_xdp_text(dp, xdp, iface, text, sizeof(text));
+		also(why, sizeof(state->why), "%s: " TC_INGRESS_MEANS, text);
+		break;
+	case DP_INGRESS_MAX:
+		break;
+	}
+	if ((state->ingress == DP_INGRESS_NATIVE || state->ingress == DP_INGRESS_GENERIC) &&
+	    !xdp->dispatcher)
+		also(why, sizeof(state->why),
+		     "libxdp's dispatcher did not load, so other XDP programs cannot share");
+	say_ahead(why, sizeof(state->why), xdp->ahead_id, "XDP and keeps packets from them");
+	if (state->egress == DP_TC_NONE)
+		also(why, sizeof(state->why), "what leaves is not filtered");
+}
+
+int datapath_iface_state(const struct datapath *dp, int ifindex, struct datapath_iface *ret)
+{
+	struct datapath_iface state = {.ingress = DP_INGRESS_NONE};
+	uint32_t key = ifindex, ahead_in = 0, ahead_out = 0;
+	struct xi_iface iface = {0};
+	struct dp_xdp xdp;
+	int err;
+
+	dp_log_begin();
+	err = dp_xdp_look(dp->instance, ifindex, &xdp);
+	if (!err) {
+		bpf_map_lookup_elem(dp->map[DP_MAP_IFACE], &key, &iface);
+		state.ingress_tc = dp_tc_look(dp->instance, ifindex, DP_PROG_TC_INGRESS, &ahead_in);
+		state.egress = dp_tc_look(dp->instance, ifindex, DP_PROG_TC_EGRESS, &ahead_out);
+		state.shared = xdp.dispatcher && xdp.who == DP_XDP_OURS;
+		if (xdp.who == DP_XDP_OURS)
+			state.ingress = xdp.generic	 ? DP_INGRESS_GENERIC
+					: xdp.dispatcher ? DP_INGRESS_DISPATCHER
+							 : DP_INGRESS_NATIVE;
+		else if (state.ingress_tc != DP_TC_NONE)
+			state.ingress = DP_INGRESS_TC;
+		explain(dp, &xdp, &iface, &state);
+		say_ahead(state.why, sizeof(state.why), ahead_in, "TC ingress");
+		say_ahead(state.why, sizeof(state.why), ahead_out, "TC egress");
+		*ret = state;
+	}
+	dp_log_end(0, NULL);
+	return err;
+}
+
+#define DP_X(NAME, name, text) name,
+static const char *const ingress_names[] = {DP_INGRESS(DP_X)};
+static const char *const tc_names[] = {DP_TC(DP_X)};
+#undef DP_X
+#define DP_X(NAME, name, text) text,
+static const char *const ingress_texts[] = {DP_INGRESS(DP_X)};
+static const char *const tc_texts[] = {DP_TC(DP_X)};
+#undef DP_X
+
+const char *datapath_ingress_name(enum dp_ingress ingress)
+{
+	return ingress_names[ingress];
+}
+
+const char *datapath_ingress_text(enum dp_ingress ingress)
+{
+	return ingress_texts[ingress];
+}
+
+const char *datapath_tc_text(enum dp_tc tc)
+{
+	return tc_texts[tc];
+}
+
+const char *datapath_tc_name(enum dp_tc tc)
+{
+	return tc_names[tc];
+}
+
+/* ------------------------------------------------------- attach and detach */
+
 int datapath_attach(struct datapath *dp, int ifindex, enum xi_iface_class klass, struct diag *diag)
 {
 	struct xi_iface before, iface = {0};
-	bool known, xdp_new = false;
+	bool known, ingress_new = false;
 	uint32_t key = ifindex;
 	int err;
 
@@ -347,10 +335,12 @@ int datapath_attach(struct datapath *dp, int ifindex, enum xi_iface_class klass,
 	/* Egress first: without it something could leave in clear that we then refuse to hear. */
 	err = dp_tc_attach(dp, ifindex, DP_PROG_TC_EGRESS, diag);
 	if (!err)
-		err = dp_xdp_attach(dp, ifindex, &xdp_new, diag);
+		err = ingress_attach(dp, ifindex, &iface, &ingress_new, diag);
+	if (!err && bpf_map_update_elem(dp->map[DP_MAP_IFACE], &key, &iface, BPF_ANY))
+		err = -errno;
 	if (err && !known) {
-		if (xdp_new)
-			dp_xdp_detach(dp->instance, ifindex);
+		if (ingress_new)
+			ingress_detach(dp->instance, ifindex);
 		dp_tc_detach(dp->instance, ifindex, DP_PROG_TC_EGRESS);
 		bpf_map_delete_elem(dp->map[DP_MAP_IFACE], &key);
 	}
@@ -359,18 +349,26 @@ out:
 	return err;
 }
 
+int dp_iface_detach(const char *instance, int ifindex)
+{
+	int err = ingress_detach(instance, ifindex);
+	int err_tc = dp_tc_detach(instance, ifindex, DP_PROG_TC_EGRESS);
+
+	return err ? err : err_tc;
+}
+
 int datapath_detach(struct datapath *dp, int ifindex)
 {
 	uint32_t key = ifindex;
-	int err, err_tc;
+	int err;
 
 	dp_log_begin();
 	datapath_set_worker(dp, ifindex, 0, NULL, 0);
-	err = dp_xdp_detach(dp->instance, ifindex);
-	err_tc = dp_tc_detach(dp->instance, ifindex, DP_PROG_TC_EGRESS);
+	err = dp_iface_detach(dp->instance, ifindex);
+	dp_tc_forget_gone(dp->instance);
 	bpf_map_delete_elem(dp->map[DP_MAP_IFACE], &key);
 	dp_log_end(0, NULL);
-	return err ? err : err_tc;
+	return err;
 }
 
 size_t datapath_interfaces(const struct datapath *dp, int *ret, size_t max)

@@ -157,6 +157,7 @@ int datapath_open(const struct datapath_opts *opts, struct datapath **ret, struc
 		return -ENOMEM;
 	dp_log_begin();
 	dp->pinned = true;
+	dp->want = opts->want;
 	err = dp_bpffs_ready(diag);
 	if (!err)
 		err = dp_dir_open(dp->instance, true, &dp->dir_fd, diag);
@@ -178,6 +179,7 @@ int datapath_open(const struct datapath_opts *opts, struct datapath **ret, struc
 	if (err)
 		goto out;
 	forget_gone_interfaces(dp);
+	dp_tc_forget_gone(dp->instance);
 	/* Whoever ran before may have left his choice and his dead workers' SAs. */
 	dp->ctl->flags = opts->owns_esp ? XI_CTL_OWNS_ESP : 0;
 	*ret = dp;
@@ -238,9 +240,7 @@ int datapath_teardown(const char *instance, struct diag *diag)
 	dp_log_begin();
 	ifs = if_nameindex();
 	for (struct if_nameindex *i = ifs; i && i->if_index; i++) {
-		res = dp_xdp_detach(instance, i->if_index);
-		if (!res)
-			res = dp_tc_detach(instance, i->if_index, DP_PROG_TC_EGRESS);
+		res = dp_iface_detach(instance, i->if_index);
 		if (!res)
 			res = dp_tc_detach(instance, i->if_index, DP_PROG_TC_INJECT);
 		if (res) {

@@ -21,8 +21,18 @@
 struct datapath;
 struct image;
 
+/* Which ways of attaching are allowed; the best of them that works is taken. */
+enum dp_want_xdp { DP_WANT_XDP_AUTO, DP_WANT_XDP_NATIVE, DP_WANT_XDP_GENERIC, DP_WANT_XDP_OFF };
+enum dp_want_tc { DP_WANT_TC_AUTO, DP_WANT_TC_CLSACT };
+
+struct datapath_want {
+	enum dp_want_xdp xdp;
+	enum dp_want_tc tc;
+};
+
 struct datapath_opts {
 	const char *instance;
+	struct datapath_want want;
 	bool owns_esp; /* no kernel XFRM here: unknown SPIs are ours to drop */
 };
 
@@ -33,8 +43,10 @@ void datapath_close(struct datapath *dp);
 int datapath_teardown(const char *instance, struct diag *diag);
 
 /*
- * XDP ingress (libxdp) and TC egress on one interface of this namespace.
+ * Filters what arrives at one interface of this namespace and what leaves by it.
  * The filter list must be loaded first: nothing passes a program without one.
+ * What is attached already is kept, or replaced without a gap if it is of another
+ * build or there is a better way now.
  */
 int datapath_attach(struct datapath *dp, int ifindex, enum xi_iface_class klass, struct diag *diag);
 int datapath_detach(struct datapath *dp, int ifindex);
@@ -43,8 +55,40 @@ int datapath_detach(struct datapath *dp, int ifindex);
  * how many there are; writes at most max.
  */
 size_t datapath_interfaces(const struct datapath *dp, int *ret, size_t max);
-/* "native", "generic" or NULL; and whether libxdp's dispatcher carries us. */
-const char *datapath_xdp_mode(const struct datapath *dp, int ifindex, bool *ret_dispatcher);
+
+/* X(NAME, name in JSON, text), the best way first */
+#define DP_INGRESS(X)                                                                              \
+	X(DISPATCHER, "dispatcher", "native XDP, shared")                                          \
+	X(NATIVE, "native", "native XDP")                                                          \
+	X(GENERIC, "generic", "generic XDP")                                                       \
+	X(TC, "tc", "TC ingress")                                                                  \
+	X(NONE, NULL, "not filtered")
+#define DP_TC(X)                                                                                   \
+	X(TCX, "tcx", "TCX link")                                                                  \
+	X(CLSACT, "clsact", "clsact")                                                              \
+	X(NONE, NULL, "not attached")
+
+#define DP_X(NAME, name, text) DP_INGRESS_##NAME,
+enum dp_ingress { DP_INGRESS(DP_X) DP_INGRESS_MAX };
+#undef DP_X
+#define DP_X(NAME, name, text) DP_TC_##NAME,
+enum dp_tc { DP_TC(DP_X) DP_TC_MAX };
+#undef DP_X
+
+/* How an interface is filtered right now, and what keeps it from a better way. */
+struct datapath_iface {
+	enum dp_ingress ingress;
+	bool shared;	       /* by libxdp's dispatcher, native or generic */
+	enum dp_tc ingress_tc; /* the way, when ingress is DP_INGRESS_TC */
+	enum dp_tc egress;
+	char why[400]; /* "" if nothing could be better */
+};
+
+int datapath_iface_state(const struct datapath *dp, int ifindex, struct datapath_iface *ret);
+const char *datapath_ingress_name(enum dp_ingress ingress); /* NULL for DP_INGRESS_NONE */
+const char *datapath_ingress_text(enum dp_ingress ingress);
+const char *datapath_tc_name(enum dp_tc tc); /* NULL for DP_TC_NONE */
+const char *datapath_tc_text(enum dp_tc tc);
 
 /* Replaces the whole filter list: fill the spare slot, switch one word. */
 int datapath_swap(struct datapath *dp, const struct image *image, struct diag *diag);

@@ -58,6 +58,7 @@ struct dp_inner {
 
 struct datapath {
 	char instance[XI_INSTANCE_LEN];
+	struct datapath_want want;
 	bool pinned;	     /* false: a test run's private set */
 	int dir_fd;	     /* the instance's pin directory, locked; -1 */
 	struct xipsec *skel; /* opened; also loaded unless the pins were adopted */
@@ -87,6 +88,8 @@ const char *dp_table_name(unsigned table); /* XI_TABLE_MAX: the counters */
  */
 void dp_log_begin(void);
 void dp_log_end(int err, struct diag *diag);
+/* The last sentence of the kernel about a refused attachment, or "". */
+void dp_log_kernel_said(char *buf, size_t size);
 
 /* pins.c */
 #define DP_BPFFS "/sys/fs/bpf"
@@ -123,11 +126,32 @@ struct dp_identity {
 /* Is this program one of ours, of any instance? Reads its xi_ctl. */
 bool dp_identify(uint32_t prog_id, enum dp_prog prog, struct dp_identity *ret);
 bool dp_is_mine(const struct datapath *dp, const struct dp_identity *who);
-int dp_xdp_attach(struct datapath *dp, int ifindex, bool *ret_new, struct diag *diag);
+/* Ingress and egress of any instance, whatever the way. */
+int dp_iface_detach(const char *instance, int ifindex);
+
+/* attach_xdp.c */
+struct dp_xdp {
+	/* Nothing, or others that leave room; a program of this instance; one that does not share.
+	 */
+	enum { DP_XDP_NOTHING, DP_XDP_OURS, DP_XDP_FOREIGN } who;
+	struct dp_identity identity; /* of our program */
+	bool dispatcher, generic;
+	uint32_t prog_id;  /* of our program */
+	uint32_t top_id;   /* of what the device runs */
+	uint32_t ahead_id; /* a program before us that does not chain what it passes */
+};
+int dp_xdp_look(const char *instance, int ifindex, struct dp_xdp *ret);
+/* now: what dp_xdp_look() said. -EBUSY: someone else's program does not share. */
+int dp_xdp_attach(struct datapath *dp, int ifindex, const struct dp_xdp *now,
+		  struct xi_iface *iface, struct diag *diag);
 int dp_xdp_detach(const char *instance, int ifindex);
 
 /* attach_tc.c */
 int dp_tc_attach(struct datapath *dp, int ifindex, enum dp_prog prog, struct diag *diag);
 int dp_tc_detach(const char *instance, int ifindex, enum dp_prog prog);
+/* ret_ahead: the id of a TCX program that runs before ours, or 0. */
+enum dp_tc dp_tc_look(const char *instance, int ifindex, enum dp_prog prog, uint32_t *ret_ahead);
+/* Takes away what is pinned for interfaces that no longer exist. */
+void dp_tc_forget_gone(const char *instance);
 
 #endif

@@ -62,6 +62,16 @@ void dp_log_begin(void)
 	warnings[0] = '\0';
 }
 
+void dp_log_kernel_said(char *buf, size_t size)
+{
+	static const char mark[] = "Kernel error message: ";
+	const char *found = NULL;
+
+	for (const char *at = warnings; (at = strstr(at, mark)); found = at)
+		at += sizeof(mark) - 1;
+	snprintf(buf, size, "%.*s", found ? (int)strcspn(found, "\n") : 0, found ? found : "");
+}
+
 void dp_log_end(int err, struct diag *diag)
 {
 	char *line, *rest = warnings;

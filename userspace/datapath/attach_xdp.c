@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * XDP on an interface. One without a program is attached through libxdp, so that
+ * its dispatcher can chain us with others; where the dispatcher does not load,
+ * libxdp attaches us alone. A program of ours that is already there is kept if it
+ * uses our maps and replaced in one step if not. Someone else's program is never
+ * replaced.
+ *
+ * Weak spot: in a dispatcher, a program of someone else with a smaller priority
+ * number runs before us, and what it does not chain we never see. That is said.
+ */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+#include <linux/if_link.h>
+
+#include <xdp/libxdp.h>
+
+#include "datapath/internal.h"
+#include "skel/xipsec.skel.h"
+
+#define RUN_PRIORITY 20 /* before libxdp's default of 50: filter first */
+
+/* -------------------------------------------------------------------- state */
+
+/* What libxdp's dispatcher carries: us, and whoever may keep packets from us. */
+static void look_into(struct xdp_multiprog *multi, const char *instance, struct dp_xdp *state)
+{
+	struct xdp_program *prog = NULL;
+
+	state->dispatcher = true;
+	while ((prog = xdp_multiprog__next_prog(prog, multi))) {
+		struct dp_identity who;
+
+		if (dp_identify(xdp_program__id(prog), DP_PROG_XDP_INGRESS, &who) &&
+		    !strcmp(who.instance, instance)) {
+			state->who = DP_XDP_OURS;
+			state->identity = who;
+			state->prog_id = xdp_program__id(prog);
+			return;
+		}
+		if (xdp_program__chain_call_enabled(prog, XDP_PASS) <= 0)
+			state->ahead_id = xdp_program__id(prog);
+	}
+	/* Others in a dispatcher leave room for us. */
+	state->who = DP_XDP_NOTHING;
+}
+
+int dp_xdp_look(const char *instance, int ifindex, struct dp_xdp *ret)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, query);
+	struct dp_xdp state = {.who = DP_XDP_NOTHING};
+	struct xdp_multiprog *multi;
+	int err = bpf_xdp_query(ifindex, 0, &query);
+
+	if (err)
+		return err;
+	if (query.attach_mode == XDP_ATTACHED_NONE)
+		goto out;
+	state.top_id = query.prog_id	   ? query.prog_id
+		       : query.drv_prog_id ? query.drv_prog_id
+					   : query.skb_prog_id;
+	state.generic = query.attach_mode == XDP_ATTACHED_SKB;
+	state.who = DP_XDP_FOREIGN;
+	if (dp_identify(state.top_id, DP_PROG_XDP_INGRESS, &state.identity)) {
+		state.prog_id = state.top_id;
+		if (!strcmp(state.identity.instance, instance))
+			state.who = DP_XDP_OURS;
+		goto out;
+	}
+	multi = xdp_multiprog__get_from_ifindex(ifindex);
+	if (libxdp_get_error(multi))
+		goto out;
+	if (!xdp_multiprog__is_legacy(multi))
+		look_into(multi, instance, &state);
+	xdp_multiprog__close(multi);
+out:
+	*ret = state;
+	return 0;
+}
+
+static enum xdp_attach_mode mode_of(const struct dp_xdp *state)
+{
+	return state->generic ? XDP_MODE_SKB : XDP_MODE_NATIVE;
+}
+
+static uint32_t flags_of(const struct dp_xdp *state)
+{
+	return (state->generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE) | XDP_FLAGS_REPLACE;
+}
+
+/* ----------------------------------------------------------------- attaching */
+
+/* An object for libxdp to load in its own way, on our maps. */
+static struct xipsec *object_for_libxdp(struct datapath *dp)
+{
+	struct xipsec *skel = xipsec__open();
+	struct bpf_program *prog;
+	int err = 0;
+
+	if (!skel)
+		return NULL;
+	for (unsigned i = 0; i < DP_MAP_MAX && !err; i++)
+		err = bpf_map__reuse_fd(bpf_object__find_map_by_name(skel->obj, dp_map_name(i)),
+					dp->map[i]);
+	bpf_object__for_each_program(prog, skel->obj)
+		bpf_program__set_autoload(prog, prog == skel->progs.xi_xdp_ingress);
+	if (err) {
+		xipsec__destroy(skel);
+		return NULL;
+	}
+	return skel;
+}
+
+static int attach_mode(struct datapath *dp, int ifindex, enum xdp_attach_mode mode)
+{
+	struct xipsec *skel = object_for_libxdp(dp);
+	struct xdp_program *prog;
+	int err;
+
+	if (!skel)
+		return -ENOMEM;
+	DECLARE_LIBXDP_OPTS(xdp_program_opts, opts, .obj = skel->obj,
+			    .prog_name = dp_prog_name(DP_PROG_XDP_INGRESS));
+	prog = xdp_program__create(&opts);
+	err = libxdp_get_error(prog);
+	if (err)
+		goto out;
+	xdp_program__set_run_prio(prog, RUN_PRIORITY);
+	xdp_program__set_chain_call_enabled(prog, XDP_PASS, true);
+	err = xdp_program__attach(prog, ifindex, mode, 0);
+	xdp_program__close(prog);
+out:
+	xipsec__destroy(skel);
+	return err;
+}
+
+/*
+ * Native, else generic. Why one of them is not to be had goes into iface: a
+ * program that shares decides for all, so its mode is ours.
+ */
+static int attach_new(struct datapath *dp, int ifindex, const struct dp_xdp *now,
+		      struct xi_iface *iface, struct diag *diag)
+{
+	bool shared_generic = now->dispatcher && now->generic;
+	int err = shared_generic ? -EBUSY : -EOPNOTSUPP;
+	char text[160];
+
+	iface->native_errno = iface->generic_errno = 0;
+	if (!shared_generic && dp->want.xdp != DP_WANT_XDP_GENERIC) {
+		err = attach_mode(dp, ifindex, XDP_MODE_NATIVE);
+		if (!err)
+			return 0;
+	}
+	iface->native_errno = -err;
+	if (dp->want.xdp == DP_WANT_XDP_NATIVE)
+		return err;
+	dp_log_kernel_said(text, sizeof(text));
+	err = attach_mode(dp, ifindex, XDP_MODE_SKB);
+	iface->generic_errno = -err;
+	if (!err && dp->want.xdp != DP_WANT_XDP_GENERIC)
+		diag_add(diag, DIAG_WARNING, NULL, NULL,
+			 "the driver takes no native XDP program (%s%s%s): slower generic mode",
+			 strerror(iface->native_errno), *text ? "; " : "", text);
+	return err;
+}
+
+/* One step, without an instant in which no program is there. */
+static int replace(struct datapath *dp, int ifindex, const struct dp_xdp *state)
+{
+	int old_fd = bpf_prog_get_fd_by_id(state->prog_id), err;
+	LIBBPF_OPTS(bpf_xdp_attach_opts, opts, .old_prog_fd = old_fd);
+
+	if (old_fd < 0)
+		return -errno;
+	err = bpf_xdp_attach(ifindex, dp->prog[DP_PROG_XDP_INGRESS], flags_of(state), &opts);
+	close(old_fd);
+	return err;
+}
+
+/* In a dispatcher: leave it. The others in it stay. */
+static int dispatcher_leave(int ifindex, const struct dp_xdp *state)
+{
+	struct xdp_program *prog = xdp_program__from_id(state->prog_id);
+	int err = libxdp_get_error(prog);
+
+	if (err)
+		return err;
+	err = xdp_program__detach(prog, ifindex, mode_of(state), 0);
+	xdp_program__close(prog);
+	return err;
+}
+
+int dp_xdp_attach(struct datapath *dp, int ifindex, const struct dp_xdp *now,
+		  struct xi_iface *iface, struct diag *diag)
+{
+	int err;
+
+	if (now->who == DP_XDP_OURS && dp_is_mine(dp, &now->identity))
+		return 0;
+	if (now->who == DP_XDP_FOREIGN)
+		return -EBUSY;
+	if (now->who == DP_XDP_OURS && !now->dispatcher)
+		return replace(dp, ifindex, now);
+	err = attach_new(dp, ifindex, now, iface, diag);
+	/* Both run for a moment: the stricter one wins. */
+	if (!err && now->who == DP_XDP_OURS)
+		err = dispatcher_leave(ifindex, now);
+	return err;
+}
+
+int dp_xdp_detach(const char *instance, int ifindex)
+{
+	struct dp_xdp state;
+	int err = dp_xdp_look(instance, ifindex, &state), old_fd;
+	LIBBPF_OPTS(bpf_xdp_attach_opts, opts);
+
+	if (err || state.who != DP_XDP_OURS)
+		return err == -ENODEV ? 0 : err;
+	if (state.dispatcher)
+		return dispatcher_leave(ifindex, &state);
+	old_fd = bpf_prog_get_fd_by_id(state.prog_id);
+	if (old_fd < 0)
+		return -errno;
+	opts.old_prog_fd = old_fd;
+	err = bpf_xdp_detach(ifindex, flags_of(&state), &opts);
+	close(old_fd);
+	return err;
+}
