@@ -101,6 +101,8 @@ static void live_packet(FILE *out, const json_t *object)
 	print_filter(out, object);
 	if (!strcmp(fate, "worker"))
 		fprintf(out, "; to the ESP worker");
+	else if (!strcmp(fate, "held"))
+		fprintf(out, "; held until there is an SA");
 	else if (!strcmp(fate, "dropped") || strcmp(reason, "-"))
 		fprintf(out, "; %s: %s", fate, reason);
 	fputc('\n', out);

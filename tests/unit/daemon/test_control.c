@@ -28,8 +28,16 @@ static struct world {
 	struct event_base *base;
 	struct control *control;
 	struct control_request *late; /* kept to be answered later */
+	struct control_stream *stream;
+	unsigned closed;
 	unsigned asked;
 } w;
+
+static void on_closed(void *arg)
+{
+	w.stream = NULL;
+	w.closed++;
+}
 
 /* "echo" answers at once, "late" when told to, "big" with two megabytes. */
 static void answer(void *arg, struct control_request *request, const json_t *question)
@@ -40,6 +48,10 @@ static void answer(void *arg, struct control_request *request, const json_t *que
 	w.asked++;
 	if (!strcmp(method, "late")) {
 		w.late = request;
+		return;
+	}
+	if (!strcmp(method, "listen")) {
+		w.stream = control_stream_begin(request, json_object(), on_closed, NULL);
 		return;
 	}
 	if (!strcmp(method, "big")) {
@@ -254,6 +266,82 @@ static void a_late_answer_for_somebody_who_left_is_dropped(void **state)
 	control_reply(w.late, json_object());
 }
 
+static void a_listener_gets_the_answer_and_then_lines(void **state)
+{
+	int fd = dial();
+
+	say(fd, "{\"method\":\"listen\"}\n{\"method\":\"echo\"}\n");
+	assert_string_equal(hear(fd), "{}");
+	assert_non_null(w.stream);
+	assert_true(control_stream_put(w.stream, "one", 3));
+	assert_true(control_stream_put(w.stream, "two", 3));
+	assert_string_equal(hear(fd), "one");
+	assert_string_equal(hear(fd), "two");
+	/* It has nothing more to ask. */
+	assert_int_equal(w.asked, 1);
+	control_stream_end(w.stream);
+	assert_string_equal(hear(fd), "");
+	assert_int_equal(w.closed, 0);
+	close(fd);
+}
+
+static void a_listener_that_goes_is_told_of_once(void **state)
+{
+	int gone = dial(), half = dial();
+
+	say(gone, "{\"method\":\"listen\"}\n");
+	assert_string_equal(hear(gone), "{}");
+	close(gone);
+	for (int i = 0; i < 50; i++)
+		event_base_loop(w.base, EVLOOP_NONBLOCK);
+	assert_int_equal(w.closed, 1);
+	/* So is one that closes its side only. */
+	say(half, "{\"method\":\"listen\"}\n");
+	assert_string_equal(hear(half), "{}");
+	assert_int_equal(shutdown(half, SHUT_WR), 0);
+	assert_string_equal(hear(half), "");
+	assert_int_equal(w.closed, 2);
+	close(half);
+}
+
+static void the_end_of_the_socket_is_the_end_of_a_listener(void **state)
+{
+	int fd = dial();
+
+	say(fd, "{\"method\":\"listen\"}\n");
+	assert_string_equal(hear(fd), "{}");
+	control_close(w.control);
+	w.control = NULL;
+	assert_int_equal(w.closed, 1);
+	close(fd);
+}
+
+static void a_listener_that_does_not_read_loses_lines_and_nothing_else(void **state)
+{
+	static char line[1000];
+	int slow = dial(), other = dial();
+	unsigned taken = 0, heard = 0;
+
+	memset(line, 'x', sizeof(line));
+	say(slow, "{\"method\":\"listen\"}\n");
+	assert_string_equal(hear(slow), "{}");
+	for (int i = 0; i < 4000; i++) {
+		taken += control_stream_put(w.stream, line, sizeof(line));
+		event_base_loop(w.base, EVLOOP_NONBLOCK);
+	}
+	/* What waits is bounded: half a megabyte, and what the sockets hold. */
+	assert_in_range(taken, 500, 1500);
+	say(other, "{\"method\":\"echo\"}\n");
+	assert_string_equal(hear(other), "{\"you\":\"echo\"}");
+	/* Everything that was taken arrives whole, and then there is room again. */
+	for (; heard < taken; heard++)
+		assert_int_equal(strlen(hear(slow)), sizeof(line));
+	assert_true(control_stream_put(w.stream, "more", 4));
+	assert_string_equal(hear(slow), "more");
+	close(slow);
+	close(other);
+}
+
 static void the_number_of_clients_is_bounded(void **state)
 {
 	int fds[40];
@@ -308,6 +396,10 @@ int main(void)
 		TEST(a_line_without_end_ends_the_client),
 		TEST(a_client_that_does_not_read_stops_nobody),
 		TEST(a_late_answer_for_somebody_who_left_is_dropped),
+		TEST(a_listener_gets_the_answer_and_then_lines),
+		TEST(a_listener_that_goes_is_told_of_once),
+		TEST(the_end_of_the_socket_is_the_end_of_a_listener),
+		TEST(a_listener_that_does_not_read_loses_lines_and_nothing_else),
 		TEST(the_number_of_clients_is_bounded),
 		TEST(the_socket_is_for_its_owner_only),
 		TEST(a_socket_in_use_is_not_taken_a_dead_one_is),
