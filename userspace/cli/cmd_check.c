@@ -8,14 +8,74 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <jansson.h>
+
 #include "cli/cli.h"
+#include "cli/compiled.h"
 #include "compile/image.h"
 #include "policy/policy.h"
 
-static void print_diag(const struct diag *diag)
-{
-	char *text = diag_text(diag);
+struct options {
+	const char *file;
+	bool json;
+	struct cli_me me;
+};
 
+static int parse_args(int argc, char **argv, struct options *opt)
+{
+	int rc = CLI_OK;
+
+	for (int i = 1; !rc && i < argc; i++) {
+		if (!strcmp(argv[i], "--json"))
+			opt->json = true;
+		else if (!strcmp(argv[i], "--me") && i + 1 < argc)
+			rc = cli_me_add(&opt->me, argv[0], argv[++i]);
+		else if (argv[i][0] == '-' && argv[i][1])
+			rc = cli_usage(argv[0], "unknown or incomplete option '%s'", argv[i]);
+		else if (opt->file)
+			rc = cli_usage(argv[0], "too many arguments");
+		else
+			opt->file = argv[i];
+	}
+	if (!rc && !opt->file)
+		rc = cli_usage(argv[0], "which policy?");
+	return rc;
+}
+
+static json_t *or_null(json_t *value, bool there)
+{
+	if (there)
+		return value;
+	json_decref(value);
+	return json_null();
+}
+
+/* One object a line, on stdout. */
+static void print_json(const struct diag *diag)
+{
+	static const char *const names[] = {"note", "warning", "error"};
+
+	for (size_t i = 0; i < diag->count; i++) {
+		const struct diag_entry *e = &diag->entries[i];
+		json_t *line = json_pack("{s:s, s:o, s:o, s:o, s:s, s:o}", "severity",
+					 names[e->severity], "file",
+					 e->file ? json_string(e->file) : json_null(), "line",
+					 or_null(json_integer(e->line), e->line), "col",
+					 or_null(json_integer(e->col), e->col), "text", e->text,
+					 "hint", e->hint ? json_string(e->hint) : json_null());
+
+		json_dumpf(line, stdout, JSON_COMPACT);
+		putchar('\n');
+		json_decref(line);
+	}
+}
+
+static void print_diag(const struct diag *diag, bool json)
+{
+	char *text = json ? NULL : diag_text(diag);
+
+	if (json)
+		print_json(diag);
 	if (text)
 		fputs(text, stderr);
 	free(text);
@@ -44,13 +104,16 @@ static bool add_missing(const struct policy *policy, struct diag *diag)
  * all. Where this version lacks something, the compiler may stumble over it: that
  * was said.
  */
-static int try_compile(const struct policy *policy, bool supported, struct diag *diag)
+static int try_compile(const struct policy *policy, const struct cli_me *me, bool supported,
+		       struct diag *diag)
 {
-	struct compile_opts opts = {0};
+	struct compile_opts opts = {.me = me->v, .me_count = me->count};
 	struct image *image = NULL;
 	struct diag found = {0};
 	int err = compile_policy(policy, &opts, &image, &found);
 
+	if (!err)
+		err = compile_lint(policy, image, &opts, &found);
 	for (size_t i = 0; i < found.count; i++) {
 		const struct diag_entry *entry = &found.entries[i];
 		struct diag_loc loc = {entry->file, entry->line, entry->col};
@@ -66,17 +129,21 @@ static int try_compile(const struct policy *policy, bool supported, struct diag 
 
 int cmd_check(int argc, char **argv)
 {
+	struct options opt = {0};
 	struct policy *policy = NULL;
 	struct diag diag = {0};
-	int err;
+	int err, rc = parse_args(argc, argv, &opt);
 
-	if (argc != 2)
-		return cli_usage("check", argc < 2 ? "which policy?" : "too many arguments");
-	err = policy_load(argv[1], &policy, &diag);
+	if (rc)
+		goto out;
+	err = policy_load(opt.file, &policy, &diag);
 	if (!err)
-		err = try_compile(policy, add_missing(policy, &diag), &diag);
-	print_diag(&diag);
+		err = try_compile(policy, &opt.me, add_missing(policy, &diag), &diag);
+	print_diag(&diag, opt.json);
 	diag_free(&diag);
 	policy_free(policy);
-	return !err ? CLI_OK : err == -ENOMEM ? CLI_FAILED : CLI_USAGE;
+	rc = !err ? CLI_OK : err == -ENOMEM ? CLI_FAILED : CLI_USAGE;
+out:
+	free(opt.me.v);
+	return rc;
 }

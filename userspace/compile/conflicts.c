@@ -9,27 +9,39 @@
  * when it runs out.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "compile/build.h"
+#include "compile/words.h"
 #include "policy/policy.h"
 #include "util/addr.h"
 #include "util/radix.h"
 
 #define WARNINGS_MAX	 50 /* of each kind */
-#define OVERLAP_COMPARES 2000000
+#define OVERLAP_COMPARES 20000000
+#define PLACE_WORDS	 300
 #define KEPT		 UINT32_MAX
+
+/* Two rules that meet, perhaps in many filters, and the first of those. */
+struct pair {
+	struct filter winner, loser;
+	size_t times;
+};
+
+struct pairs {
+	struct pair v[WARNINGS_MAX];
+	size_t count, more; /* filters of pairs that have no place */
+};
 
 struct conflicts {
 	struct filter *filters;
 	const struct policy *policy;
 	const struct compile_opts *opts;
 	struct diag *diag;
-	size_t shadowed, ambiguous, compares;
-	struct pair {
-		uint32_t winner, loser;
-	} told[2][WARNINGS_MAX]; /* pairs of rules: shadowed, ambiguous */
+	size_t compares;
+	struct pairs shadowed, ambiguous;
 };
 
 #define BY(a, b, field)                                                                            \
@@ -100,41 +112,63 @@ static int compare_selectors(const struct filter *a, const struct filter *b)
 	return 0;
 }
 
-static const struct diag_loc *rule_loc(const struct conflicts *c, const struct filter *f)
+/* One entry of the text makes many filters, so a pair of rules is told of once. */
+static void add_pair(struct pairs *pairs, const struct filter *winner, const struct filter *loser)
 {
-	return c->policy && f->rule < c->policy->rule_count ? &c->policy->rules[f->rule].loc : NULL;
+	for (size_t i = 0; i < pairs->count; i++) {
+		struct pair *pair = &pairs->v[i];
+
+		if (pair->winner.rule == winner->rule && pair->loser.rule == loser->rule) {
+			pair->times++;
+			return;
+		}
+	}
+	if (pairs->count < WARNINGS_MAX)
+		pairs->v[pairs->count++] = (struct pair){*winner, *loser, 1};
+	else
+		pairs->more++;
 }
 
-/*
- * One entry of the text makes many filters, and two rules may meet in all of
- * them: a pair of rules is told of once. `count` is what was found so far.
- */
-static bool tell(struct pair told[WARNINGS_MAX], size_t *count, const struct filter *winner,
-		 const struct filter *loser)
+/* The loser's entry, or its rule if both were made of one entry. */
+static const struct diag_loc *place_of(const struct conflicts *c, const struct pair *pair)
 {
-	for (size_t i = 0; i < *count && i < WARNINGS_MAX; i++) {
-		if (told[i].winner == winner->rule && told[i].loser == loser->rule)
-			return false;
-	}
-	if ((*count)++ >= WARNINGS_MAX)
-		return false;
-	told[*count - 1] = (struct pair){winner->rule, loser->rule};
-	return true;
+	const struct diag_loc *loc = filter_loc(c->policy, &pair->loser);
+
+	return loc == filter_loc(c->policy, &pair->winner)
+		       ? filter_rule_loc(c->policy, &pair->loser)
+		       : loc;
+}
+
+static const char *times_words(size_t times, char buf[64])
+{
+	buf[0] = 0;
+	if (times > 1)
+		snprintf(buf, 64, ", in %zu filters", times);
+	return buf;
 }
 
 /* ---------------------------------------------------------------- shadowed */
 
-static void report_shadowed(struct conflicts *c, const struct filter *winner,
-			    const struct filter *loser)
+static void report_shadowed(struct conflicts *c)
 {
-	if (winner->rule == loser->rule || !c->diag)
-		return; /* two halves of one symmetric filter, say */
-	if (!tell(c->told[0], &c->shadowed, winner, loser))
-		return;
-	diag_add(c->diag, DIAG_WARNING, rule_loc(c, loser), NULL,
-		 "rule '%s' (%s) is shadowed by rule '%s' (%s) on the same addresses and ports",
-		 loser->rule_name, action_name(loser->action), winner->rule_name,
-		 action_name(winner->action));
+	char other[PLACE_WORDS], times[64];
+
+	for (size_t i = 0; i < c->shadowed.count; i++) {
+		const struct pair *pair = &c->shadowed.v[i];
+		const struct filter *winner = &pair->winner, *loser = &pair->loser;
+
+		diag_add(c->diag, DIAG_WARNING, place_of(c, pair),
+			 winner->action != loser->action
+				 ? "of two actions for the same packets the stricter one counts"
+				 : "one of them is needless",
+			 "rule '%s' (%s) is shadowed by %s on the same addresses and ports%s",
+			 loser->rule_name, action_name(loser->action),
+			 rule_words(c->policy, winner, loser, other, sizeof(other)),
+			 times_words(pair->times, times));
+	}
+	if (c->shadowed.more)
+		diag_add(c->diag, DIAG_WARNING, NULL, NULL, "%zu more filters are shadowed",
+			 c->shadowed.more);
 }
 
 /* Equal for filters that compare_selectors() finds equal, and hardly ever for others. */
@@ -192,8 +226,9 @@ static int drop_shadowed(struct conflicts *c, size_t *count)
 		drop_in_run(c, order + i, to - i, beaten);
 	}
 	for (size_t i = 0; i < n; i++) {
-		if (beaten[i] != KEPT)
-			report_shadowed(c, &c->filters[beaten[i]], &c->filters[i]);
+		/* Not two halves of one symmetric filter, say. */
+		if (beaten[i] != KEPT && c->filters[beaten[i]].rule != c->filters[i].rule)
+			add_pair(&c->shadowed, &c->filters[beaten[i]], &c->filters[i]);
 	}
 	for (size_t i = 0; i < n; i++) {
 		if (beaten[i] != KEPT)
@@ -272,29 +307,91 @@ static bool overlap(const struct filter *a, const struct filter *b)
 	       b->local_port_lo <= a->local_port_hi;
 }
 
-static void report_ambiguous(struct conflicts *c, const struct filter *a, const struct filter *b)
+/* Would it make a difference which of them decides? */
+static bool disagree(const struct conflicts *c, const struct filter *a, const struct filter *b)
 {
-	const struct filter *winner = filter_compare(a, b) < 0 ? a : b;
-	const struct filter *loser = winner == a ? b : a;
+	const struct pol_rule *rules = c->policy ? c->policy->rules : NULL;
 
-	if (!tell(c->told[1], &c->ambiguous, winner, loser))
-		return;
-	diag_add(c->diag, DIAG_WARNING, rule_loc(c, loser), NULL,
-		 "ambiguous: rule '%s' (%s) and rule '%s' (%s) overlap and neither is more "
-		 "specific; where they do, %s decides",
-		 winner->rule_name, action_name(winner->action), loser->rule_name,
-		 action_name(loser->action), action_name(winner->action));
+	if (a->action != b->action)
+		return true;
+	return rules && a->action == XI_ACT_NEGOTIATE && a->rule != b->rule &&
+	       rules[a->rule].action != rules[b->rule].action;
 }
 
-/* One run of equal hashes, sorted here by the remote port: behind its end nothing overlaps. */
+/* Where two filters meet, in words: " (local port 150-200)". */
+static const char *common_words(const struct filter *a, const struct filter *b, char buf[64])
+{
+	uint16_t remote_lo = a->remote_port_lo > b->remote_port_lo ? a->remote_port_lo
+								   : b->remote_port_lo;
+	uint16_t remote_hi = a->remote_port_hi < b->remote_port_hi ? a->remote_port_hi
+								   : b->remote_port_hi;
+	uint16_t local_lo = a->local_port_lo > b->local_port_lo ? a->local_port_lo
+								: b->local_port_lo;
+	uint16_t local_hi = a->local_port_hi < b->local_port_hi ? a->local_port_hi
+								: b->local_port_hi;
+	bool remote = remote_lo != 0 || remote_hi != 65535,
+	     local = local_lo != 0 || local_hi != 65535;
+	char r[PORTS_WORDS], l[PORTS_WORDS];
+
+	ports_words(remote_lo, remote_hi, r);
+	ports_words(local_lo, local_hi, l);
+	if (remote && local)
+		snprintf(buf, 64, " (remote port %s, local port %s)", r, l);
+	else if (remote || local)
+		snprintf(buf, 64, " (%s port %s)", remote ? "remote" : "local", remote ? r : l);
+	else
+		buf[0] = 0;
+	return buf;
+}
+
+static void report_ambiguous(struct conflicts *c)
+{
+	char other[PLACE_WORDS], times[64], common[64];
+
+	for (size_t i = 0; i < c->ambiguous.count; i++) {
+		const struct pair *pair = &c->ambiguous.v[i];
+		const struct filter *winner = &pair->winner, *loser = &pair->loser;
+		bool same = winner->action == loser->action;
+
+		diag_add(c->diag, DIAG_WARNING, place_of(c, pair),
+			 "make one of them narrower than the other, or cut out what they share",
+			 "ambiguous: %s and rule '%s' (%s) overlap%s and neither is more "
+			 "specific; where they do, %s%s%s decides%s",
+			 rule_words(c->policy, winner, loser, other, sizeof(other)),
+			 loser->rule_name, action_name(loser->action),
+			 common_words(winner, loser, common), same ? "rule '" : "",
+			 same ? winner->rule_name : action_name(winner->action), same ? "'" : "",
+			 times_words(pair->times, times));
+	}
+	if (c->ambiguous.more)
+		diag_add(c->diag, DIAG_WARNING, NULL, NULL,
+			 "%zu more pairs of filters are ambiguous", c->ambiguous.more);
+	if (c->compares > OVERLAP_COMPARES)
+		diag_add(c->diag, DIAG_NOTE, NULL, NULL,
+			 "the search for ambiguous filters was stopped after %d comparisons, "
+			 "there may be more",
+			 OVERLAP_COMPARES);
+}
+
+static unsigned port_count(const struct filter *f, bool remote)
+{
+	return remote ? f->remote_port_hi - f->remote_port_lo : f->local_port_hi - f->local_port_lo;
+}
+
+/*
+ * One run of equal hashes. Their port sets are of one size each, so they are sorted
+ * by where the smaller ones begin: behind the end of one nothing overlaps it.
+ */
 static int ambiguous_in_run(struct conflicts *c, struct keyed *run, size_t count)
 {
+	const struct filter *first = &c->filters[run[0].index];
+	bool remote = port_count(first, true) < port_count(first, false);
 	int err;
 
 	for (size_t i = 0; i < count; i++) {
 		const struct filter *f = &c->filters[run[i].index];
 
-		run[i].key = (uint64_t)f->remote_port_lo << 16 | f->local_port_lo;
+		run[i].key = remote ? f->remote_port_lo : f->local_port_lo;
 	}
 	err = radix_sort(run, count);
 	if (err)
@@ -307,10 +404,14 @@ static int ambiguous_in_run(struct conflicts *c, struct keyed *run, size_t count
 
 			if (++c->compares > OVERLAP_COMPARES)
 				return 0;
-			if (b->remote_port_lo > a->remote_port_hi)
+			if (run[k].key > (remote ? a->remote_port_hi : a->local_port_hi))
 				break;
-			if (a->action != b->action && overlap(a, b) && !compare_precedence(c, a, b))
-				report_ambiguous(c, a, b);
+			if (!disagree(c, a, b) || !overlap(a, b) || compare_precedence(c, a, b))
+				continue;
+			if (filter_compare(a, b) < 0)
+				add_pair(&c->ambiguous, a, b);
+			else
+				add_pair(&c->ambiguous, b, a);
 		}
 	}
 	return 0;
@@ -362,31 +463,22 @@ static int find_ambiguous(struct conflicts *c, size_t n)
 	return err;
 }
 
-static void report_rest(struct conflicts *c)
-{
-	if (c->shadowed > WARNINGS_MAX)
-		diag_add(c->diag, DIAG_WARNING, NULL, NULL, "%zu more filters are shadowed",
-			 c->shadowed - WARNINGS_MAX);
-	if (c->ambiguous > WARNINGS_MAX)
-		diag_add(c->diag, DIAG_WARNING, NULL, NULL,
-			 "%zu more pairs of filters are ambiguous", c->ambiguous - WARNINGS_MAX);
-	if (c->compares > OVERLAP_COMPARES)
-		diag_add(c->diag, DIAG_NOTE, NULL, NULL,
-			 "the search for ambiguous filters was stopped after %d comparisons, "
-			 "there may be more",
-			 OVERLAP_COMPARES);
-}
-
 int conflicts_resolve(struct filter *filters, size_t *count, const struct policy *policy,
 		      const struct compile_opts *opts, struct diag *diag)
 {
-	struct conflicts c = {.filters = filters, .policy = policy, .opts = opts, .diag = diag};
-	int err = drop_shadowed(&c, count);
+	struct conflicts *c = calloc(1, sizeof(*c));
+	int err;
 
-	if (err || !diag)
-		return err;
-	err = find_ambiguous(&c, *count);
-	if (!err)
-		report_rest(&c);
+	if (!c)
+		return -ENOMEM;
+	*c = (struct conflicts){.filters = filters, .policy = policy, .opts = opts, .diag = diag};
+	err = drop_shadowed(c, count);
+	if (!err && diag) {
+		report_shadowed(c);
+		err = find_ambiguous(c, *count);
+		if (!err)
+			report_ambiguous(c);
+	}
+	free(c);
 	return err;
 }

@@ -110,6 +110,14 @@ const char *filter_lost_on(const struct filter *winner, const struct filter *los
 
 /* Does this filter cover the packet? (Precedence is not considered.) */
 bool filter_matches(const struct filter *filter, const struct xi_pkt *pkt);
+/*
+ * lint.c: warns of filters that can never decide about a packet, with the filters
+ * that take everything from them and both places. Only `xipsec check` asks for it:
+ * on large lists it takes longer than compiling them. 0 or -ENOMEM.
+ */
+int compile_lint(const struct policy *policy, const struct image *image,
+		 const struct compile_opts *opts, struct diag *diag);
+
 /* True when neither port set and no ICMP type is given: a later fragment can be told. */
 bool filter_portless(const struct filter *filter);
 

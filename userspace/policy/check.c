@@ -126,18 +126,18 @@ static void check_usage(struct loader *load)
 		lists[rule->filter_list] = actions[rule->action] = true;
 		if (!list->count)
 			load_warning_at(load, &rule->loc, NULL,
-					"the rule '%s' matches nothing: filter list '%s' is empty",
+					"unused: the rule '%s' matches nothing: filter list '%s' is empty",
 					rule->name, list->name);
 	}
 	for (size_t i = 0; i < policy->list_count; i++)
 		if (!lists[i])
 			load_warning_at(load, &policy->filter_lists[i].loc, NULL,
-					"no rule uses the filter list '%s'",
+					"unused: no rule uses the filter list '%s'",
 					policy->filter_lists[i].name);
 	for (size_t i = 2; i < policy->action_count; i++)
 		if (!actions[i])
 			load_warning_at(load, &policy->actions[i].loc, NULL,
-					"no rule uses the filter action '%s'",
+					"unused: no rule uses the filter action '%s'",
 					policy->actions[i].name);
 out:
 	free(lists);
