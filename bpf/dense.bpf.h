@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The worst-case engine: one packet in, the best filter of a dense list out. The
+ * tables and what they cost at most are explained in xipsec/dense.h. Searches are
+ * without branches, since which half a value lies in is anybody's guess.
+ *
+ * The parts are global functions: the verifier checks each once.
+ */
+#ifndef XI_DENSE_BPF_H
+#define XI_DENSE_BPF_H
+
+#include <stdbool.h>
+
+#include <linux/bpf.h>
+#include <linux/errno.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include <xipsec/dense.h>
+
+#include "classify_maps.bpf.h"
+
+#ifndef XI_FOUND
+#define XI_NOTHING		 0xffffffffull	       /* filter XI_NO_FILTER */
+#define XI_DAMAGED		 0xffffffff00000000ull /* an index that leads nowhere */
+#define XI_FOUND(filter, action) ((__u64)(action) << 32 | (filter))
+#endif
+#ifndef xi_at
+/* The value at `index`, NULL when the table is shorter. */
+#define xi_at(table, index)                                                                        \
+	({                                                                                         \
+		__u32 __index = (index);                                                           \
+		bpf_map_lookup_elem(&table, &__index);                                             \
+	})
+#endif
+
+/* All ones when a < b, without a branch. */
+static __always_inline __u64 xi_below(__u64 a, __u64 b)
+{
+	__u64 less = (~a & b) | (~(a ^ b) & (a - b));
+
+	asm volatile("" : "+r"(less));
+	return (__s64)less >> 63;
+}
+
+/* The index of the last of `count` steps that begins at or before `at`, or XI_NO_FILTER. */
+__noinline __u32 xi_dense_search(__u32 first, __u32 count, __u32 at)
+{
+	const struct xi_dense_step *step;
+	__u64 beyond;
+	__u32 i, half;
+
+	for (i = 0; i < XI_DENSE_HALVINGS && count > 1; i++) {
+		half = count / 2;
+		step = xi_at(xi_dstep, first + half);
+		if (!step)
+			return XI_NO_FILTER;
+		beyond = ((__u64)at - step->from) >> 63; /* 1: it begins behind */
+		asm volatile("" : "+r"(beyond));
+		first += half & ((__u32)beyond - 1);
+		count -= half; /* the larger half, either way: one step too many does no harm */
+	}
+	return first;
+}
+
+/* The same for an IPv6 address: two words as they lie in memory. */
+__noinline __u32 xi_dense_search6(__u32 first, __u32 count, __u64 upper, __u64 lower)
+{
+	const struct xi_dense_step6 *step;
+	__u64 beyond, above;
+	__u32 i, half;
+
+	upper = bpf_be64_to_cpu(upper);
+	lower = bpf_be64_to_cpu(lower);
+	for (i = 0; i < XI_DENSE_HALVINGS && count > 1; i++) {
+		half = count / 2;
+		step = xi_at(xi_dstep6, first + half);
+		if (!step)
+			return XI_NO_FILTER;
+		beyond = xi_below(upper, step->from[0]);
+		above = xi_below(step->from[0], upper);
+		beyond |= ~above & xi_below(lower, step->from[1]);
+		asm volatile("" : "+r"(beyond));
+		first += half & ~(__u32)beyond;
+		count -= half;
+	}
+	return first;
+}
+
+/* What the fields of one packet say. */
+struct xi_dense_walk {
+	__u64 summary;		       /* words of the vectors that may have a bit in common */
+	__u32 vector[XI_DENSE_FIELDS]; /* the last is not used: no padding */
+};
+
+/* False when the tables are damaged. */
+static __always_inline bool xi_dense_take(struct xi_dense_walk *walk, __u32 field,
+					  const struct xi_dense_steps *steps, __u32 at)
+{
+	const struct xi_dense_step *step;
+
+	step = xi_at(xi_dstep, xi_dense_search(steps->first, steps->count, at));
+	if (!step)
+		return false;
+	walk->vector[field] = step->vector;
+	walk->summary &= step->summary;
+	return true;
+}
+
+static __always_inline bool xi_dense_take6(struct xi_dense_walk *walk, __u32 field,
+					   const struct xi_dense_steps *steps, const __u8 addr[16])
+{
+	const __u64 *words = (const __u64 *)addr;
+	const struct xi_dense_step6 *step;
+
+	step = xi_at(xi_dstep6, xi_dense_search6(steps->first, steps->count, words[0], words[1]));
+	if (!step)
+		return false;
+	walk->vector[field] = step->vector;
+	walk->summary &= step->summary;
+	return true;
+}
+
+/* Ports, or type and code, and protocol. Without bits in common there is no need to look. */
+static __always_inline bool xi_dense_ports(struct xi_dense_walk *walk, const struct xi_dense *dense,
+					   const struct xi_pkt *pkt)
+{
+	bool icmp = pkt->proto == XI_ICMP || pkt->proto == XI_ICMPV6;
+	__u32 x = 0, y = 0;
+
+	if (!(pkt->flags & XI_PKT_LATER_FRAG)) {
+		x = icmp ? 0 : pkt->remote_port;
+		y = icmp ? (__u32)pkt->icmp_type << 8 | pkt->icmp_code : pkt->local_port;
+	}
+	return xi_dense_take(walk, 2, &dense->field[XI_DENSE_REMOTE_PORT], x) &&
+	       xi_dense_take(walk, 3, &dense->field[icmp ? XI_DENSE_ICMP : XI_DENSE_LOCAL_PORT],
+			     y) &&
+	       xi_dense_take(walk, 4, &dense->field[XI_DENSE_PROTO],
+			     pkt->proto | (pkt->flags & XI_PKT_LOCAL_IS_ME ? 256 : 0));
+}
+
+/*
+ * The first filter in one line of the vectors: its place in the line, 512 for none, or
+ * XI_NO_FILTER when the tables are damaged.
+ */
+__noinline __u32 xi_dense_line(const struct xi_dense_walk *walk, __u32 line)
+{
+	const struct xi_dense_line *l0, *l1, *l2, *l3, *l4;
+	__u64 words[8], any = 0;
+	__u32 k;
+
+	if (!walk)
+		return XI_NO_FILTER;
+	l0 = xi_at(xi_dline, walk->vector[0] + line);
+	l1 = xi_at(xi_dline, walk->vector[1] + line);
+	l2 = xi_at(xi_dline, walk->vector[2] + line);
+	l3 = xi_at(xi_dline, walk->vector[3] + line);
+	l4 = xi_at(xi_dline, walk->vector[4] + line);
+	if (!l0 || !l1 || !l2 || !l3 || !l4)
+		return XI_NO_FILTER;
+#pragma unroll
+	for (k = 0; k < 8; k++) {
+		words[k] = l0->filters[k] & l1->filters[k] & l2->filters[k] & l3->filters[k] &
+			   l4->filters[k];
+		any |= words[k];
+	}
+	if (!any)
+		return 512;
+#pragma unroll
+	for (k = 0; k < 8; k++) {
+		if (words[k])
+			return 64 * k + xi_lowest_bit(words[k]);
+	}
+	return 512;
+}
+
+/*
+ * The best filter of dense list `index` (in xi_dense) that covers the packet: XI_FOUND()
+ * when its rank is below `best`, else XI_NOTHING; XI_DAMAGED when a table is.
+ */
+__noinline __u64 xi_dense_find(const struct xi_pkt *pkt, __u32 index, __u32 best)
+{
+	const struct xi_dense_filter *filter;
+	struct xi_dense_walk walk = {.summary = ~0ull};
+	const struct xi_dense *dense = xi_at(xi_dense, index);
+	__u32 i, line, at;
+	bool ok;
+
+	if (!pkt || !dense)
+		return XI_DAMAGED;
+	if (pkt->family == 6)
+		ok = xi_dense_take6(&walk, 0, &dense->field[XI_DENSE_REMOTE], pkt->remote) &&
+		     xi_dense_take6(&walk, 1, &dense->field[XI_DENSE_LOCAL], pkt->local);
+	else
+		ok = xi_dense_take(&walk, 0, &dense->field[XI_DENSE_REMOTE],
+				   bpf_ntohl(*(const __u32 *)pkt->remote)) &&
+		     xi_dense_take(&walk, 1, &dense->field[XI_DENSE_LOCAL],
+				   bpf_ntohl(*(const __u32 *)pkt->local));
+	if (!ok)
+		return XI_DAMAGED;
+	if (!walk.summary)
+		return XI_NOTHING;
+	if (!xi_dense_ports(&walk, dense, pkt))
+		return XI_DAMAGED;
+	for (i = 0; i < XI_DENSE_LINES; i++) {
+		if (!walk.summary)
+			break;
+		line = xi_lowest_bit(walk.summary) >> 3;
+		walk.summary &= ~(0xffull << 8 * line);
+		at = xi_dense_line(&walk, line);
+		if (at == 512)
+			continue;
+		filter = xi_at(xi_dfilter, dense->first_filter + 512 * line + at);
+		if (!filter)
+			return XI_DAMAGED;
+		return filter->filter < best ? XI_FOUND(filter->filter, filter->action)
+					     : XI_NOTHING;
+	}
+	return XI_NOTHING;
+}
+
+#endif
