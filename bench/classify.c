@@ -49,7 +49,7 @@ static int classify_piece(struct box *box, const struct xi_pkt *pkts, uint64_t *
 {
 	const struct box_answer *answers;
 
-	return box_run(box, pkts, PIECE, 0, &answers, ret_ns);
+	return box_run(box, pkts, PIECE, &answers, ret_ns);
 }
 
 static int hash_piece(struct box *box, const struct xi_pkt *pkts, uint64_t *ret_ns)
@@ -147,7 +147,7 @@ static int bench_set(const char *data, const char *name)
 	if (!err)
 		err = box_open(&box, 0);
 	if (!err)
-		err = box_load(box, image, 0);
+		err = box_load(box, image);
 	if (err)
 		goto out;
 	one = set.trace[draw(set.trace_count)];

@@ -40,7 +40,6 @@ struct xi_walk {
 	__u64 seed;
 	__u32 nonzero;		     /* which of the words are not zero */
 	__u32 line[XI_PROBE_FIELDS]; /* this packet's rows: index in xi_row, or XI_NO_ROW */
-	__u32 slot;		     /* which of the two filter lists */
 	__u32 first_shape;
 	__u32 base;  /* of this chunk, relative to first_shape */
 	__u32 limit; /* relative too: from here on nothing can win */
@@ -57,15 +56,6 @@ struct xi_walk {
 	__u8 pad[2];
 };
 
-/*
- * A lookup's inner loop. The maps stay outside struct xi_walk: a global function
- * that is given memory makes the verifier forget the pointers in it.
- */
-struct xi_loop {
-	struct xi_walk walk;
-	void *shapes, *buckets, *cells;
-};
-
 static const __u8 xi_debruijn[64] = {
 	0,  1,	2,  53, 3,  7,	54, 27, 4,  38, 41, 8,	34, 55, 48, 28, 62, 5,	39, 46, 44, 42,
 	22, 9,	24, 35, 59, 56, 49, 18, 29, 11, 63, 52, 6,  26, 37, 40, 33, 47, 61, 45, 43, 21,
@@ -78,12 +68,11 @@ static __always_inline __u32 xi_lowest_bit(__u64 word)
 	return xi_debruijn[((word & -word) * 0x022fdd63cc95386dull) >> 58];
 }
 
-/* A macro, because the verifier must see the outer map as a constant. */
-#define xi_table_at(table, list, index)                                                            \
+/* A macro, because the verifier must see the map as a constant. */
+#define xi_table_at(table, index)                                                                  \
 	({                                                                                         \
-		__u32 __list = (list), __index = (index);                                          \
-		void *__inner = bpf_map_lookup_elem(&xi_##table##_of, &__list);                    \
-		__inner ? bpf_map_lookup_elem(__inner, &__index) : NULL;                           \
+		__u32 __index = (index);                                                           \
+		bpf_map_lookup_elem(&xi_##table, &__index);                                        \
 	})
 
 static __always_inline bool xi_rect_covers(const struct xi_rect *rect, __u16 x, __u16 y)
@@ -93,9 +82,9 @@ static __always_inline bool xi_rect_covers(const struct xi_rect *rect, __u16 x, 
 
 /* ------------------------------------------------------------------- rows */
 
-static __always_inline void xi_probe_row(struct xi_walk *w, void *slots,
-					 const struct xi_probe *probe, __u64 seed, __u32 chunks,
-					 __u32 field, __u64 addr, __u16 direct)
+static __always_inline void xi_probe_row(struct xi_walk *w, const struct xi_probe *probe,
+					 __u64 seed, __u32 chunks, __u32 field, __u64 addr,
+					 __u16 direct)
 {
 	const struct xi_slot *slot;
 	__u64 mask;
@@ -110,7 +99,7 @@ static __always_inline void xi_probe_row(struct xi_walk *w, void *slots,
 		at = xi_slot_hash(seed, addr & mask);
 	}
 	value = probe->slot + (at >> 2);
-	slot = bpf_map_lookup_elem(slots, &value);
+	slot = bpf_map_lookup_elem(&xi_slot, &value);
 	if (!slot) {
 		w->error = 1;
 		return;
@@ -122,22 +111,18 @@ static __always_inline void xi_probe_row(struct xi_walk *w, void *slots,
 __noinline int xi_find_rows(struct xi_walk *w, __u32 index)
 {
 	const struct xi_space *space;
-	__u32 n, list;
+	__u32 n;
 	__u64 seed;
-	void *slots;
 
 	if (!w)
 		return -EINVAL;
-	list = w->slot;
-	slots = bpf_map_lookup_elem(&xi_slot_of, &list);
-	space = xi_table_at(space, list, index);
-	if (!space || !slots)
+	space = xi_table_at(space, index);
+	if (!space)
 		return -ENOENT;
 	n = space->chunks;
 	seed = space->row_seed;
 #define XI_ROW(field, addr, direct)                                                                \
-	xi_probe_row(w, slots, &space->probe[XI_PROBE_##field], seed, n, XI_PROBE_##field, addr,   \
-		     direct)
+	xi_probe_row(w, &space->probe[XI_PROBE_##field], seed, n, XI_PROBE_##field, addr, direct)
 	XI_ROW(REMOTE_A, w->remote[0], bpf_ntohs(*(__u16 *)&w->remote[0]));
 	XI_ROW(REMOTE_B, w->remote[0], 0);
 	XI_ROW(REMOTE_C, w->remote[0], 0);
@@ -155,16 +140,11 @@ __noinline int xi_find_rows(struct xi_walk *w, __u32 index)
 __noinline int xi_and_rows(struct xi_walk *w, __u32 chunk)
 {
 	const struct xi_row *row;
-	__u32 i, k, line, list;
+	__u32 i, k, line;
 	__u32 nonzero = 0;
-	void *rows;
 
 	if (!w)
 		return -EINVAL;
-	list = w->slot;
-	rows = bpf_map_lookup_elem(&xi_row_of, &list);
-	if (!rows)
-		return -ENOENT;
 	for (k = 0; k < 8; k++) {
 		__s32 left = (__s32)w->limit - (__s32)(w->base + 64 * k);
 
@@ -174,7 +154,7 @@ __noinline int xi_and_rows(struct xi_walk *w, __u32 chunk)
 		if (w->line[i] == XI_NO_ROW)
 			continue;
 		line = w->line[i] + chunk;
-		row = bpf_map_lookup_elem(rows, &line);
+		row = bpf_map_lookup_elem(&xi_row, &line);
 		if (!row)
 			return -ENOENT;
 		for (k = 0; k < 8; k++)
@@ -199,7 +179,7 @@ __noinline int xi_match_list(struct xi_walk *w, __u32 first, __u32 lines, __u32 
 		return -EINVAL;
 	x = w->x;
 	for (i = 0; i < XI_LIST_LINES && i < lines; i++) {
-		rects = xi_table_at(rect, w->slot, first + i);
+		rects = xi_table_at(rect, first + i);
 		if (!rects)
 			return -ENOENT;
 		for (k = 0; k < 4; k++) {
@@ -216,7 +196,7 @@ __noinline int xi_match_list(struct xi_walk *w, __u32 first, __u32 lines, __u32 
 }
 
 /* The value of the last of `count` steps that begins at or before `at`. */
-__noinline __u32 xi_last_step(__u32 list, __u32 first, __u32 count, __u32 at)
+__noinline __u32 xi_last_step(__u32 first, __u32 count, __u32 at)
 {
 	const struct xi_step *step;
 	__u32 i, half;
@@ -224,7 +204,7 @@ __noinline __u32 xi_last_step(__u32 list, __u32 first, __u32 count, __u32 at)
 	/* Steps begin with one at 0, so the answer lies in [first, first + count). */
 	for (i = 0; i < XI_TREE_DEPTH && count > 1; i++) {
 		half = count / 2;
-		step = xi_table_at(step, list, first + half);
+		step = xi_table_at(step, first + half);
 		if (!step)
 			return XI_NO_FILTER;
 		if (step->from <= at) {
@@ -234,7 +214,7 @@ __noinline __u32 xi_last_step(__u32 list, __u32 first, __u32 count, __u32 at)
 			count = half;
 		}
 	}
-	step = xi_table_at(step, list, first);
+	step = xi_table_at(step, first);
 	return step ? step->value : XI_NO_FILTER;
 }
 
@@ -247,29 +227,29 @@ __noinline int xi_match_tree(struct xi_walk *w, __u32 index, __u32 y)
 
 	if (!w)
 		return -EINVAL;
-	tree = xi_table_at(tree, w->slot, index);
+	tree = xi_table_at(tree, index);
 	if (!tree)
 		return -ENOENT;
 	at = tree->swapped ? y : w->x;
 	along = tree->swapped ? w->x : y;
 	node_first = tree->node_first;
-	leaf = tree->leaves + xi_last_step(w->slot, tree->axis_first, tree->axis_count, at);
+	leaf = tree->leaves + xi_last_step(tree->axis_first, tree->axis_count, at);
 	for (i = 0; i < XI_TREE_DEPTH && leaf; i++, leaf >>= 1) {
 		__u32 value;
 
-		node = xi_table_at(node, w->slot, node_first + leaf);
+		node = xi_table_at(node, node_first + leaf);
 		if (!node)
 			return -ENOENT;
 		if (!node->count)
 			continue;
-		value = xi_last_step(w->slot, node->first, node->count, along);
+		value = xi_last_step(node->first, node->count, along);
 		if (value < best)
 			best = value;
 	}
 	if (best == XI_NO_FILTER)
 		return 0;
 	if (best < w->filter) {
-		filter = xi_table_at(filter, w->slot, best);
+		filter = xi_table_at(filter, best);
 		if (!filter)
 			return -ENOENT;
 		w->filter = best;
@@ -296,10 +276,9 @@ static __always_inline bool xi_cell_is(const struct xi_cell *cell, const __u64 k
 }
 
 /* The cell of this key, or NULL. May set w->error. */
-static __always_inline const struct xi_cell *xi_find_cell(struct xi_loop *loop, const __u64 key[4],
+static __always_inline const struct xi_cell *xi_find_cell(struct xi_walk *w, const __u64 key[4],
 							  __u32 shape, __u8 proto)
 {
-	struct xi_walk *w = &loop->walk;
 	__u64 hash = xi_cell_hash(w->seed, w->v6, key[0], key[1], key[2], key[3], shape, proto);
 	const struct xi_bucket *bucket;
 	const struct xi_cell *cell;
@@ -310,7 +289,7 @@ static __always_inline const struct xi_cell *xi_find_cell(struct xi_loop *loop, 
 	spread = tag * 0x0001000100010001ull;
 	for (i = 0; i < XI_BUCKET_HOPS; i++) {
 		at = ((__u32)hash + i) & w->bucket_mask;
-		bucket = bpf_map_lookup_elem(loop->buckets, &at);
+		bucket = bpf_map_lookup_elem(&xi_bucket, &at);
 		if (!bucket)
 			goto broken;
 		/* Is any of the eight halfwords equal? Only a hint, so one test for all. */
@@ -323,7 +302,7 @@ static __always_inline const struct xi_cell *xi_find_cell(struct xi_loop *loop, 
 				if (bucket->tag[k] != tag)
 					continue;
 				at = bucket->cell[k];
-				cell = bpf_map_lookup_elem(loop->cells, &at);
+				cell = bpf_map_lookup_elem(&xi_cell, &at);
 				if (!cell)
 					goto broken;
 				if (xi_cell_is(cell, key, shape, proto))
@@ -340,9 +319,8 @@ broken:
 }
 
 /* Tries one shape, `s` counted from the space's first. */
-static __always_inline void xi_try_shape(struct xi_loop *loop, __u32 s)
+static __always_inline void xi_try_shape(struct xi_walk *w, __u32 s)
 {
-	struct xi_walk *w = &loop->walk;
 	const struct xi_shape *shape;
 	const struct xi_cell *cell;
 	const __u64 *mask;
@@ -351,7 +329,7 @@ static __always_inline void xi_try_shape(struct xi_loop *loop, __u32 s)
 	__u8 proto;
 	int hit;
 
-	shape = bpf_map_lookup_elem(loop->shapes, &index);
+	shape = bpf_map_lookup_elem(&xi_shape, &index);
 	if (!shape) {
 		w->error = 1;
 		return;
@@ -365,7 +343,7 @@ static __always_inline void xi_try_shape(struct xi_loop *loop, __u32 s)
 	key[3] = w->local[1] & mask[3];
 	proto = shape->flags & XI_SHAPE_PROTO ? w->proto : 0;
 	y = shape->flags & XI_SHAPE_PROTO ? w->y_proto : w->y;
-	cell = xi_find_cell(loop, key, index, proto);
+	cell = xi_find_cell(w, key, index, proto);
 	if (!cell)
 		return;
 	if (cell->kind == XI_CELL_TREE) {
@@ -388,9 +366,8 @@ static __always_inline void xi_try_shape(struct xi_loop *loop, __u32 s)
 }
 
 /* bpf_loop() callback: the next shape of this chunk. 1 ends the loop. */
-static int xi_walk_step(__u32 i, struct xi_loop *loop)
+static int xi_walk_step(__u32 i, struct xi_walk *w)
 {
-	struct xi_walk *w = &loop->walk;
 	__u64 word;
 	__u32 k, s;
 
@@ -409,14 +386,14 @@ static int xi_walk_step(__u32 i, struct xi_loop *loop)
 		w->nonzero &= w->nonzero - 1;
 	if (s >= w->limit)
 		return 1;
-	xi_try_shape(loop, s);
+	xi_try_shape(w, s);
 	return w->error ? 1 : 0;
 }
 
 /* ----------------------------------------------------------------- the lookup */
 
 static __always_inline void xi_walk_init(struct xi_walk *w, const struct xi_pkt *pkt,
-					 const struct xi_space *space, __u32 list)
+					 const struct xi_space *space)
 {
 	__builtin_memset(w, 0, sizeof(*w));
 	__builtin_memset(w->line, 0xff, sizeof(w->line)); /* XI_NO_ROW */
@@ -433,7 +410,6 @@ static __always_inline void xi_walk_init(struct xi_walk *w, const struct xi_pkt 
 			w->y = w->y_proto = pkt->local_port;
 		}
 	}
-	w->slot = list;
 	w->seed = space->seed;
 	w->first_shape = space->first_shape;
 	w->limit = space->shapes;
@@ -442,15 +418,13 @@ static __always_inline void xi_walk_init(struct xi_walk *w, const struct xi_pkt 
 }
 
 /*
- * Which filter of list `slot` (struct xi_ctl.active, read once) decides about
- * this packet. 0 and a verdict, XI_ACT_NONE when nothing matches; or -errno when
- * the tables are missing or damaged: the caller must then drop.
+ * Which filter of this program's list decides about this packet. 0 and a verdict, XI_ACT_NONE when
+ * nothing matches; or -errno when the tables are missing or damaged: the caller must then drop.
  */
-__noinline int xi_classify(const struct xi_pkt *pkt, __u32 slot, struct xi_verdict *ret)
+__noinline int xi_classify(const struct xi_pkt *pkt, struct xi_verdict *ret)
 {
 	const struct xi_space *space;
-	struct xi_loop loop;
-	struct xi_walk *w = &loop.walk;
+	struct xi_walk walk, *w = &walk;
 	__u32 index, c;
 	int err;
 
@@ -458,20 +432,15 @@ __noinline int xi_classify(const struct xi_pkt *pkt, __u32 slot, struct xi_verdi
 		return -EINVAL;
 	index = XI_SPACE_INDEX(pkt->dir, pkt->family, pkt->iface_class,
 			       !!(pkt->flags & XI_PKT_LATER_FRAG));
-	space = xi_table_at(space, slot, index);
+	space = xi_table_at(space, index);
 	if (!space)
 		return -ENOENT;
-	xi_walk_init(w, pkt, space, slot);
+	xi_walk_init(w, pkt, space);
 	if (space->pruned) {
 		err = xi_find_rows(w, index);
 		if (err)
 			return err;
 	}
-	loop.shapes = bpf_map_lookup_elem(&xi_shape_of, &slot);
-	loop.buckets = bpf_map_lookup_elem(&xi_bucket_of, &slot);
-	loop.cells = bpf_map_lookup_elem(&xi_cell_of, &slot);
-	if (!loop.shapes || !loop.buckets || !loop.cells)
-		return -ENOENT;
 	for (c = 0; c < XI_CHUNKS_MAX; c++) {
 		w->base = c * XI_CHUNK_SHAPES;
 		if (w->base >= w->limit || w->error)
@@ -479,7 +448,7 @@ __noinline int xi_classify(const struct xi_pkt *pkt, __u32 slot, struct xi_verdi
 		err = xi_and_rows(w, c);
 		if (err)
 			return err;
-		bpf_loop(XI_CHUNK_SHAPES, xi_walk_step, &loop, 0);
+		bpf_loop(XI_CHUNK_SHAPES, xi_walk_step, w, 0);
 	}
 	if (w->error)
 		return -EIO;

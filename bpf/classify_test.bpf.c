@@ -54,7 +54,6 @@ struct {
 } xi_tuples SEC(".maps");
 
 __u32 count; /* packets of the trace to classify */
-__u32 list;  /* which of the two filter lists */
 __u64 found; /* of the yardstick */
 
 static int classify_step(__u32 i, void *unused)
@@ -64,7 +63,7 @@ static int classify_step(__u32 i, void *unused)
 
 	if (!answer || !pkt)
 		return 1;
-	answer->err = xi_classify(pkt, list, &answer->verdict);
+	answer->err = xi_classify(pkt, &answer->verdict);
 	return 0;
 }
 

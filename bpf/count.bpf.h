@@ -56,17 +56,13 @@ static __always_inline void xi_count_total(const struct xi_run *run)
 
 static __always_inline void xi_count_filter(const struct xi_run *run)
 {
-	__u32 slot = run->slot, index = run->filter_idx;
 	struct xi_filter_count *count;
-	void *counts;
+	__u32 index = run->filter_idx;
 
 	if (index >= run->filters)
 		return;
-	counts = bpf_map_lookup_elem(&xi_counts_of, &slot);
-	if (!counts)
-		return;
 	index += bpf_get_smp_processor_id() * run->filters;
-	count = bpf_map_lookup_elem(counts, &index);
+	count = bpf_map_lookup_elem(&xi_counts, &index);
 	if (count)
 		xi_add(&count->hits, run->pkt.len);
 }

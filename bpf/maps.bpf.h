@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Every map of the datapath but the classifier's tables (classify_maps.bpf.h).
- * All are written by userspace/datapath/ alone, except where a comment says
+ * The maps that belong to no filter list; a list's own are in classify_maps.bpf.h
+ * and list.bpf.h. Both objects declare them, one makes them, and all programs
+ * share them. All are written by userspace/datapath/ alone, except where a comment says
  * "BPF". docs/maps.md describes them for people who dump them.
  */
 #ifndef XI_MAPS_BPF_H
@@ -12,8 +13,6 @@
 
 #include <xipsec/abi.h>
 
-#include "classify_maps.bpf.h"
-
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -21,6 +20,24 @@ struct {
 	__type(key, __u32);
 	__type(value, struct xi_ctl);
 } xi_ctl SEC(".maps");
+
+/*
+ * The programs of both slots, by XI_PROG_INDEX(). The kernel keeps XDP programs
+ * that take fragmented frames apart from others, so there are two arrays for
+ * them: xi_ext_slots is for a stub that libxdp's dispatcher carries, which the
+ * kernel takes for one that does not.
+ */
+#define XI_PROG_SLOTS(name)                                                                        \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_PROG_ARRAY);                                             \
+		__uint(max_entries, XI_HOOK_MAX * 2);                                              \
+		__type(key, __u32);                                                                \
+		__type(value, __u32);                                                              \
+	} name SEC(".maps")
+
+XI_PROG_SLOTS(xi_xdp_slots);
+XI_PROG_SLOTS(xi_ext_slots);
+XI_PROG_SLOTS(xi_tc_slots);
 
 /* BPF */
 struct {
@@ -37,9 +54,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct xi_totals);
 } xi_totals SEC(".maps");
-
-/* BPF: an inner map for each filter list, see struct xi_filter_count. */
-XI_OUTER(xi_counts, struct xi_filter_count);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

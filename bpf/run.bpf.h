@@ -6,6 +6,7 @@
 #ifndef XI_RUN_BPF_H
 #define XI_RUN_BPF_H
 
+#include "list.bpf.h"
 #include "maps.bpf.h"
 #include "parse.bpf.h"
 #include "classify.bpf.h"
@@ -27,26 +28,25 @@ static __always_inline struct xi_run *xi_run_new(enum xi_hook hook, enum xi_dir 
 	return run;
 }
 
-/* Fixes the filter list for this run. False: there is none. */
+/*
+ * Notes what is true of the list that this program was loaded for. False: there
+ * is none. Which list that is, the stub has decided; it stays as it is until
+ * the last run on it has ended.
+ */
 static __always_inline bool xi_run_begin(struct xi_run *run)
 {
-	struct {
-		__u32 active, generation;
-	} word;
+	const struct xi_list *list;
 	struct xi_ctl *ctl;
 	__u32 zero = 0;
-	__u64 whole;
 
 	ctl = bpf_map_lookup_elem(&xi_ctl, &zero);
 	if (!ctl)
 		return false;
-	whole = *(volatile __u64 *)&ctl->active;
-	__builtin_memcpy(&word, &whole, sizeof(word));
-	word.active &= 1;
-	run->slot = word.active;
-	run->generation = word.generation;
-	run->filters = ctl->list[word.active].filters;
-	run->list_flags = ctl->list[word.active].flags;
+	list = &ctl->list[xi_list_slot & 1];
+	run->slot = xi_list_slot;
+	run->generation = list->generation;
+	run->filters = list->filters;
+	run->list_flags = list->flags;
 	run->ctl_flags = ctl->flags;
 	run->out_forms = ctl->out_forms;
 	return run->list_flags & XI_LIST_LOADED;
@@ -90,11 +90,9 @@ static __always_inline void xi_run_addresses(struct xi_run *run)
 /* The filter that decided, or NULL. */
 static __always_inline const struct xi_filter *xi_run_filter(const struct xi_run *run)
 {
-	__u32 slot = run->slot, index = run->filter_idx;
-	void *filters;
+	__u32 index = run->filter_idx;
 
-	filters = bpf_map_lookup_elem(&xi_filter_of, &slot);
-	return filters ? bpf_map_lookup_elem(filters, &index) : NULL;
+	return bpf_map_lookup_elem(&xi_filter, &index);
 }
 
 /* Fills action and filter_idx. Not 0: the list could not be read, nothing may pass. */
@@ -105,7 +103,7 @@ static __always_inline int xi_run_classify(struct xi_run *run)
 
 	if (run->pkt.flags & XI_PKT_LATER_FRAG && xi_frag_find(run))
 		return 0;
-	err = xi_classify(&run->pkt, run->slot, &verdict);
+	err = xi_classify(&run->pkt, &verdict);
 	if (err)
 		return err;
 	run->action = verdict.action;

@@ -99,7 +99,7 @@ static __always_inline int xi_egress(struct __sk_buff *skb, struct xi_run *run)
 }
 
 SEC("tc")
-int xi_tc_egress(struct __sk_buff *skb)
+int xi_egress_list(struct __sk_buff *skb)
 {
 	struct xi_run *run = xi_run_new(XI_HOOK_TC_EGRESS, XI_DIR_OUT, skb->ifindex);
 

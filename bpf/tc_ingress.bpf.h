@@ -35,7 +35,7 @@ static __always_inline int xi_tc_run(struct __sk_buff *skb, struct xi_run *run)
 }
 
 SEC("tc")
-int xi_tc_ingress(struct __sk_buff *skb)
+int xi_in_skb_list(struct __sk_buff *skb)
 {
 	struct xi_run *run = xi_run_new(XI_HOOK_TC_INGRESS, XI_DIR_IN, skb->ifindex);
 

@@ -37,7 +37,7 @@ static __always_inline int xi_inject(struct __sk_buff *skb, struct xi_run *run)
 }
 
 SEC("tc")
-int xi_tc_inject(struct __sk_buff *skb)
+int xi_inject_list(struct __sk_buff *skb)
 {
 	struct xi_run *run = xi_run_new(XI_HOOK_TC_INJECT, XI_DIR_IN, skb->ifindex);
 

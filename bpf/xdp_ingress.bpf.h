@@ -67,8 +67,9 @@ static __always_inline int xi_xdp_run(struct xdp_md *ctx, struct xi_run *run)
 	return XDP_DROP;
 }
 
-SEC("xdp.frags")
-int xi_xdp_ingress(struct xdp_md *ctx)
+/* Loaded with BPF_F_XDP_HAS_FRAGS, and without for libxdp's dispatcher. */
+SEC("xdp")
+int xi_ingress_list(struct xdp_md *ctx)
 {
 	struct xi_run *run = xi_run_new(XI_HOOK_XDP_INGRESS, XI_DIR_IN, ctx->ingress_ifindex);
 

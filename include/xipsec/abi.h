@@ -122,8 +122,10 @@ XI_ASSERT_SIZE(struct xi_run, 104);
 
 /* What is true of the filter list in one slot; written while the slot is spare. */
 struct xi_list {
-	__u32 filters; /* its length; rows of xi_counts are this long */
-	__u32 flags;   /* XI_LIST_* */
+	__u32 filters;	  /* its length; rows of xi_counts are this long */
+	__u32 flags;	  /* XI_LIST_* */
+	__u32 generation; /* as xi_ctl.generation while it is active */
+	__u32 build;	  /* hash of the BPF object of the slot's programs */
 	/*
 	 * By direction and family (IPv4, IPv6): the least rank of a filter that a
 	 * later fragment could belong to and that its space leaves out or guesses at.
@@ -138,22 +140,27 @@ struct xi_list {
 
 #define XI_INSTANCE_LEN 32
 
+/* Where the program of a hook and a slot stands in xi_xdp_slots and xi_tc_slots. */
+#define XI_PROG_INDEX(hook, slot) ((hook)*2 + (slot))
+
 /*
  * xi_ctl: one element. Its first eight bytes are the only word that switches
- * filter lists, read and written as one: a program run reads it once and uses
- * that slot of every xi_*_of map.
+ * filter lists, written as one: an attached program reads `active` once and jumps
+ * to the program of that slot, which knows no other list.
  */
 struct xi_ctl {
 	__u32 active __attribute__((aligned(8))); /* slot: 0 or 1 */
 	__u32 generation;			  /* counts swaps from 1; 0: no filter list yet */
 	struct xi_list list[2];
 	__u32 abi;
-	__u32 build;			/* hash of the BPF object that made these maps */
-	__u32 out_forms;		/* XI_FORM_* bits in use in xi_sa_out: probe only these */
-	__u32 flags;			/* XI_CTL_* */
+	__u32 build;	 /* hash of the BPF object of these maps and the stubs */
+	__u32 out_forms; /* XI_FORM_* bits in use in xi_sa_out: probe only these */
+	__u32 flags;	 /* XI_CTL_* */
+	__u32 settled;	 /* the generation that has its predecessor's counters */
+	__u32 pad;
 	char instance[XI_INSTANCE_LEN]; /* whose programs use this map, NUL-terminated */
 };
-XI_ASSERT_SIZE(struct xi_ctl, 104);
+XI_ASSERT_SIZE(struct xi_ctl, 128);
 
 /* 0x1 is free. */
 #define XI_CTL_OWNS_ESP	   0x2	/* drop ESP/AH for unknown SPIs instead of classifying it */

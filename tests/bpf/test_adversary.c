@@ -139,12 +139,12 @@ static void refused_or_exact(const char *what, struct list *list, bool may_refus
 		assert_true(may_refuse && strlen(said) > 20);
 		goto out;
 	}
-	assert_int_equal(box_load(box, image, 0), 0);
+	assert_int_equal(box_load(box, image), 0);
 	model = model_index_make(image);
 	assert_non_null(model);
 	for (size_t i = 0; i < count; i++)
 		pkts[i] = near_packet(list);
-	assert_int_equal(box_run(box, pkts, count, 0, &answers, NULL), 0);
+	assert_int_equal(box_run(box, pkts, count, &answers, NULL), 0);
 	for (size_t i = 0; i < count; i++) {
 		struct xi_verdict want = model_index_classify(model, &pkts[i]);
 

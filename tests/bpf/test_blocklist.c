@@ -178,7 +178,7 @@ static void flush(struct questions *q)
 {
 	const struct box_answer *answers = NULL;
 
-	assert_int_equal(box_run(box, q->pkts, q->count, 0, &answers, NULL), 0);
+	assert_int_equal(box_run(box, q->pkts, q->count, &answers, NULL), 0);
 	for (size_t i = 0; i < q->count; i++) {
 		const struct xi_pkt *pkt = &q->pkts[i];
 		bool want = covered(q->list, number_of(pkt->remote, q->list->family));
@@ -309,7 +309,7 @@ static void check_list(const char *name, const char *file, const char *text)
 		bytes += (size_t)image->tables[t].value_size * image->tables[t].count;
 	q.pkts = calloc(BOX_TRACE_MAX, sizeof(*q.pkts));
 	assert_non_null(q.pkts);
-	assert_int_equal(box_load(box, image, 0), 0);
+	assert_int_equal(box_load(box, image), 0);
 	ask_everything(&q);
 	assert_true(q.matched > 0 && q.matched < q.asked);
 	ask_frames(&list, image);

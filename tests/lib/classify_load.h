@@ -22,14 +22,14 @@ struct box_answer {
 /* tuples: capacity of the yardstick's hash map. 0 or -errno; verifier log on stderr. */
 int box_open(struct box **ret, uint32_t tuples);
 void box_close(struct box *box);
-/* Puts an image into one of the two slots. */
-int box_load(struct box *box, const struct image *image, uint32_t slot);
+/* Puts an image into the tables. */
+int box_load(struct box *box, const struct image *image);
 /*
  * Classifies `count` packets (at most BOX_TRACE_MAX) in one program run. The
  * answers stay valid until the next run. ret_ns (may be NULL): the whole run.
  */
-int box_run(struct box *box, const struct xi_pkt *pkts, size_t count, uint32_t slot,
-	    const struct box_answer **ret, uint64_t *ret_ns);
+int box_run(struct box *box, const struct xi_pkt *pkts, size_t count, const struct box_answer **ret,
+	    uint64_t *ret_ns);
 /* The same packets through the yardstick: ns of one run, hits. IPv4 only. */
 int box_tuples(struct box *box, const struct xi_pkt *pkts, size_t count, uint64_t *ret_ns,
 	       uint64_t *ret_hits);

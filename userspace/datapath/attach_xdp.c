@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * XDP on an interface. One without a program is attached through libxdp, so that
- * its dispatcher can chain us with others; where the dispatcher does not load,
- * libxdp attaches us alone. A program of ours that is already there is kept if it
+ * its dispatcher can chain us with others; where the dispatcher does not load, or
+ * the kernel lets no program that jumps to another into it, we are attached alone.
+ * A program of ours that is already there is kept if it
  * uses our maps and replaced in one step if not. Someone else's program is never
  * replaced.
  *
@@ -84,14 +85,23 @@ static enum xdp_attach_mode mode_of(const struct dp_xdp *state)
 	return state->generic ? XDP_MODE_SKB : XDP_MODE_NATIVE;
 }
 
+static uint32_t mode_flags(bool generic)
+{
+	return generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE;
+}
+
 static uint32_t flags_of(const struct dp_xdp *state)
 {
-	return (state->generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE) | XDP_FLAGS_REPLACE;
+	return mode_flags(state->generic) | XDP_FLAGS_REPLACE;
 }
 
 /* ----------------------------------------------------------------- attaching */
 
-/* An object for libxdp to load in its own way, on our maps. */
+/*
+ * An object for libxdp to load in its own way, on our maps. In its dispatcher the
+ * stub is of another kind than alone, so it finds its programs in an array of
+ * their own: see maps.bpf.h.
+ */
 static struct xipsec *object_for_libxdp(struct datapath *dp)
 {
 	struct xipsec *skel = xipsec__open();
@@ -102,9 +112,10 @@ static struct xipsec *object_for_libxdp(struct datapath *dp)
 		return NULL;
 	for (unsigned i = 0; i < DP_MAP_MAX && !err; i++)
 		err = bpf_map__reuse_fd(bpf_object__find_map_by_name(skel->obj, dp_map_name(i)),
-					dp->map[i]);
+					dp->map[i == DP_MAP_XDP_SLOTS ? DP_MAP_EXT_SLOTS : i]);
 	bpf_object__for_each_program(prog, skel->obj)
 		bpf_program__set_autoload(prog, prog == skel->progs.xi_xdp_ingress);
+	bpf_program__set_expected_attach_type(skel->progs.xi_xdp_ingress, 0);
 	if (err) {
 		xipsec__destroy(skel);
 		return NULL;
@@ -132,6 +143,11 @@ static int attach_mode(struct datapath *dp, int ifindex, enum xdp_attach_mode mo
 	xdp_program__close(prog);
 out:
 	xipsec__destroy(skel);
+	/* Without libxdp: takes frames of any size, and nobody shares the interface. */
+	if (err && err != -EBUSY && err != -EEXIST)
+		err = bpf_xdp_attach(ifindex, dp->prog[DP_PROG_XDP_INGRESS],
+				     mode_flags(mode == XDP_MODE_SKB) | XDP_FLAGS_UPDATE_IF_NOEXIST,
+				     NULL);
 	return err;
 }
 
@@ -194,6 +210,7 @@ static int dispatcher_leave(int ifindex, const struct dp_xdp *state)
 int dp_xdp_attach(struct datapath *dp, int ifindex, const struct dp_xdp *now,
 		  struct xi_iface *iface, struct diag *diag)
 {
+	struct dp_xdp alone;
 	int err;
 
 	if (now->who == DP_XDP_OURS && dp_is_mine(dp, &now->identity))
@@ -203,6 +220,10 @@ int dp_xdp_attach(struct datapath *dp, int ifindex, const struct dp_xdp *now,
 	if (now->who == DP_XDP_OURS && !now->dispatcher)
 		return replace(dp, ifindex, now);
 	err = attach_new(dp, ifindex, now, iface, diag);
+	/* libxdp gave up its dispatcher: then as the program that is made for that. */
+	if (!err && !dp_xdp_look(dp->instance, ifindex, &alone) && alone.who == DP_XDP_OURS &&
+	    !alone.dispatcher)
+		return replace(dp, ifindex, &alone);
 	/* Both run for a moment: the stricter one wins. */
 	if (!err && now->who == DP_XDP_OURS)
 		err = dispatcher_leave(ifindex, now);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * An instance of the datapath from open to teardown. The pinned set of maps and
- * programs is adopted whole when this binary's BPF object made it, else a fresh
- * set is loaded and takes over the pins. In the second case the old programs stay
- * attached, and so in force, until datapath_attach() replaces them interface by
- * interface.
+ * stubs is adopted whole when this binary's BPF object made it, else a fresh set
+ * is loaded and takes over the pins. In the second case the old stubs stay
+ * attached, and so in force with all behind them, until datapath_attach() replaces
+ * them interface by interface. Only another build of the lists' programs changes
+ * nothing: the next list comes with them.
  *
- * See object.c for loading, pins.c for the folder in bpffs, swap.c for filter
- * lists, attach.c for devices.
+ * See object.c for loading, pins.c for the folder in bpffs, slot.c and swap.c for
+ * filter lists, attach.c for devices.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +30,13 @@ static struct datapath *datapath_new(const char *instance)
 		dp->map[i] = -1;
 	for (unsigned i = 0; i < DP_PROG_MAX; i++)
 		dp->prog[i] = -1;
-	dp->btf_fd = dp->dir_fd = -1;
+	for (unsigned i = 0; i < 2 * DP_TABLE_MAX; i++)
+		dp->slot[i % 2].table[i / 2].fd = -1;
+	for (unsigned i = 0; i < 3; i++)
+		dp->held_fd[i] = -1;
+	dp->dir_fd = dp->grace_fd[0] = dp->grace_fd[1] = -1;
+	dp->build = dp_stub_build();
+	dp->list_build = dp_list_build();
 	strncpy(dp->instance, instance, sizeof(dp->instance) - 1);
 	return dp;
 }
@@ -42,21 +49,12 @@ static int pin_get(const struct datapath *dp, const char *name)
 	return bpf_obj_get(path);
 }
 
-static int btf_of_ctl(const struct datapath *dp)
-{
-	struct bpf_map_info info = {0};
-	uint32_t len = sizeof(info);
-
-	if (bpf_obj_get_info_by_fd(dp->map[DP_MAP_CTL], &info, &len))
-		return -errno;
-	return bpf_btf_get_fd_by_id(info.btf_id);
-}
-
 /* 0: the whole pinned set is ours now. -ENOENT: there is none, or of another build. */
 static int adopt(struct datapath *dp, struct diag *diag)
 {
 	struct xi_ctl ctl;
 	uint32_t zero = 0;
+	int err;
 
 	for (unsigned i = 0; i < DP_MAP_MAX; i++) {
 		dp->map[i] = pin_get(dp, dp_map_name(i));
@@ -72,10 +70,27 @@ static int adopt(struct datapath *dp, struct diag *diag)
 		return -ENOENT;
 	if (ctl.abi != XI_ABI_VERSION || ctl.build != dp->build)
 		return -ENOENT;
-	dp->btf_fd = btf_of_ctl(dp);
-	if (dp->btf_fd < 0)
-		return -ENOENT;
-	return dp_ctl_map(dp, diag);
+	err = dp_ctl_map(dp, diag);
+	if (err)
+		return err;
+	/* What was loaded by another build stays in force until the next swap. */
+	for (uint32_t slot = 0; slot < 2; slot++)
+		dp_slot_adopt(dp, slot);
+	dp->unsettled = ctl.generation && ctl.settled != ctl.generation;
+	if (ctl.generation)
+		dp_pin_active(dp, ctl.active & 1);
+	return 0;
+}
+
+/*
+ * A program array is emptied when nobody holds it any more. The set that goes is
+ * still attached, so its arrays are held until we close.
+ */
+static void hold_old_arrays(struct datapath *dp)
+{
+	dp->held_fd[0] = pin_get(dp, dp_map_name(DP_MAP_XDP_SLOTS));
+	dp->held_fd[1] = pin_get(dp, dp_map_name(DP_MAP_EXT_SLOTS));
+	dp->held_fd[2] = pin_get(dp, dp_map_name(DP_MAP_TC_SLOTS));
 }
 
 /* The interfaces of the set that goes stay known, so that they can be taken over. */
@@ -161,8 +176,6 @@ int datapath_open(const struct datapath_opts *opts, struct datapath **ret, struc
 	err = dp_bpffs_ready(diag);
 	if (!err)
 		err = dp_dir_open(dp->instance, true, &dp->dir_fd, diag);
-	if (!err)
-		err = dp_object_open(dp, diag);
 	if (err)
 		goto out;
 	err = adopt(dp, diag);
@@ -170,6 +183,7 @@ int datapath_open(const struct datapath_opts *opts, struct datapath **ret, struc
 		dp_close_fds(dp);
 		err = dp_object_load(dp, diag);
 		if (!err) {
+			hold_old_arrays(dp);
 			inherit_interfaces(dp);
 			err = pin_all(dp, diag);
 		}
@@ -198,9 +212,7 @@ int dp_open_private(struct datapath **ret, struct diag *diag)
 	if (!dp)
 		return -ENOMEM;
 	dp_log_begin();
-	err = dp_object_open(dp, diag);
-	if (!err)
-		err = dp_object_load(dp, diag);
+	err = dp_object_load(dp, diag);
 	if (!err)
 		err = dp_ring_open(dp);
 	dp_log_end(err, diag);

@@ -11,14 +11,11 @@
 #include "compile/image.h"
 #include "datapath/datapath.h"
 
-struct xipsec; /* the skeleton */
-
-/* Every map but the classifier's outer ones, which XI_TABLE lists. */
+/* Every map that outlives a filter list; a list's own are struct dp_slot's. */
 #define DP_MAPS(X)                                                                                 \
 	X(CTL, "xi_ctl")                                                                           \
 	X(REASONS, "xi_reasons")                                                                   \
 	X(TOTALS, "xi_totals")                                                                     \
-	X(COUNTS_OF, "xi_counts_of")                                                               \
 	X(LOCAL, "xi_local")                                                                       \
 	X(IFACE, "xi_iface")                                                                       \
 	X(XSKS, "xi_xsks")                                                                         \
@@ -31,12 +28,16 @@ struct xipsec; /* the skeleton */
 	X(EVENTS, "xi_events")                                                                     \
 	X(SAMPLES, "xi_samples")                                                                   \
 	X(SAMPLER, "xi_sampler")                                                                   \
-	X(RUN, "xi_run")
+	X(RUN, "xi_run")                                                                           \
+	X(XDP_SLOTS, "xi_xdp_slots")                                                               \
+	X(EXT_SLOTS, "xi_ext_slots")                                                               \
+	X(TC_SLOTS, "xi_tc_slots")
 
 #define DP_X(NAME, name) DP_MAP_##NAME,
-enum dp_map { DP_MAPS(DP_X) DP_MAP_TABLES, DP_MAP_MAX = DP_MAP_TABLES + XI_TABLE_MAX };
+enum dp_map { DP_MAPS(DP_X) DP_MAP_MAX };
 #undef DP_X
 
+/* What is attached: stubs, see bpf/stub.bpf.h. */
 #define DP_PROGS(X)                                                                                \
 	X(XDP_INGRESS, "xi_xdp_ingress")                                                           \
 	X(TC_EGRESS, "xi_tc_egress")                                                               \
@@ -47,27 +48,37 @@ enum dp_map { DP_MAPS(DP_X) DP_MAP_TABLES, DP_MAP_MAX = DP_MAP_TABLES + XI_TABLE
 enum dp_prog { DP_PROGS(DP_X) DP_PROG_MAX };
 #undef DP_X
 
-/* How the inner maps of an outer one are made; read before the object is loaded. */
-struct dp_inner {
-	uint32_t value_size, flags;
-	uint32_t key_btf, value_btf;
+/* The tables of a list: the classifier's, and the counters at index XI_TABLE_MAX. */
+#define DP_TABLE_COUNTS XI_TABLE_MAX
+#define DP_TABLE_MAX	(XI_TABLE_MAX + 1)
+
+struct dp_table {
+	int fd;
+	uint32_t value_size; /* multiple of 8: the distance of two elements */
+	uint32_t capacity;
+	void *mem; /* the map's own memory */
+	size_t bytes;
 };
 
-/* One inner map of the active list: a table, or the counters (index XI_TABLE_MAX). */
-#define DP_INNER_MAX (XI_TABLE_MAX + 1)
+/* One of the two places for a filter list: its tables, and programs that know no other. */
+struct dp_slot {
+	bool made; /* all of it is there, and the stubs can reach the programs */
+	struct dp_table table[DP_TABLE_MAX];
+};
 
 struct datapath {
 	char instance[XI_INSTANCE_LEN];
 	struct datapath_want want;
-	bool pinned;	     /* false: a test run's private set */
-	int dir_fd;	     /* the instance's pin directory, locked; -1 */
-	struct xipsec *skel; /* opened; also loaded unless the pins were adopted */
-	uint32_t build;
+	bool pinned;		    /* false: a test run's private set */
+	int dir_fd;		    /* the instance's pin directory, locked; -1 */
+	uint32_t build, list_build; /* hashes of the two BPF objects */
 	int map[DP_MAP_MAX];
 	int prog[DP_PROG_MAX];
-	int btf_fd; /* describes the inner maps */
-	struct dp_inner inner[DP_INNER_MAX];
+	int grace_fd[2];    /* see dp_grace() */
+	int held_fd[3];	    /* program arrays of the set before, still attached */
 	struct xi_ctl *ctl; /* the map's own memory */
+	struct dp_slot slot[2];
+	bool unsettled; /* the spare slot may be in use, and its counters are not carried over */
 	struct ring_buffer *ring;
 	void (*event_fn)(void *arg, const struct xi_event *event);
 	void *event_arg;
@@ -78,9 +89,9 @@ struct datapath {
 };
 
 /* names.c */
-const char *dp_map_name(unsigned map); /* also of the tables' outer maps */
+const char *dp_map_name(unsigned map);
 const char *dp_prog_name(enum dp_prog prog);
-const char *dp_table_name(unsigned table); /* XI_TABLE_MAX: the counters */
+const char *dp_table_name(unsigned table); /* DP_TABLE_COUNTS too */
 
 /*
  * log.c: collects what libbpf and libxdp print on this thread from begin to end,
@@ -97,17 +108,38 @@ int dp_bpffs_ready(struct diag *diag);
 int dp_dir_open(const char *instance, bool create, int *ret_fd, struct diag *diag);
 void dp_pin_path(char *buf, size_t size, const char *instance, const char *name);
 int dp_pin(const char *instance, const char *name, int fd); /* replaces what is there */
+/* INSTANCE/a and INSTANCE/b: the tables of a slot; INSTANCE/xi_filter etc. lead to the active
+ * one's. */
+int dp_pin_slot(const struct datapath *dp, uint32_t slot);
+int dp_pin_active(const struct datapath *dp, uint32_t slot);
 int dp_unpin_all(const char *instance);
 
 /* object.c */
-int dp_object_open(struct datapath *dp, struct diag *diag);
+uint32_t dp_object_hash(const void *data, size_t len);
+uint32_t dp_stub_build(void); /* of the stubs that are built in */
 int dp_object_load(struct datapath *dp, struct diag *diag);
 void dp_object_free(struct datapath *dp);
 void dp_close_fds(struct datapath *dp); /* of maps and programs */
 int dp_ctl_map(struct datapath *dp, struct diag *diag);
 
+/* slot.c */
+uint32_t dp_list_build(void); /* of the programs that are built in */
+/* New tables with room for this image, empty, and programs for them. The slot must be spare. */
+int dp_slot_make(struct datapath *dp, uint32_t slot, const struct image *image, struct diag *diag);
+/* Takes over what the stubs reach in this slot, if it is whole and of this build. */
+void dp_slot_adopt(struct datapath *dp, uint32_t slot);
+bool dp_slot_fits(const struct dp_slot *slot, const struct image *image);
+void dp_slot_free(struct dp_slot *slot);
+/* Elements of xi_counts for so many filters. */
+size_t dp_counts_rows(void);
+
 /* swap.c: works on a loaded set, pinned or not. */
 int dp_swap(struct datapath *dp, const struct image *image, struct diag *diag);
+/* Returns when no program run that began before is still going. */
+int dp_grace(struct datapath *dp);
+/* Waits for the runs on the list before and carries its counters over. Cheap when there is nothing
+ * to do. */
+int dp_settle(struct datapath *dp);
 
 /* counters.c: adds what the filters of one slot counted to the same ones of another. */
 void dp_counts_carry(struct datapath *dp, uint32_t from, uint32_t to);

@@ -2,13 +2,8 @@
 /* Names of maps and programs, from the lists that also make their enums. */
 #include "datapath/internal.h"
 
-#define DP_X(NAME, name)	   name,
-#define XI_TABLE(NAME, name, type) name "_of",
-static const char *const map_names[] = {DP_MAPS(DP_X)
-#include <xipsec/tables.def>
-};
-#undef XI_TABLE
-
+#define DP_X(NAME, name) name,
+static const char *const map_names[] = {DP_MAPS(DP_X)};
 static const char *const prog_names[] = {DP_PROGS(DP_X)};
 #undef DP_X
 
@@ -20,7 +15,7 @@ static const char *const table_names[] = {
 #undef XI_TABLE
 
 _Static_assert(sizeof(map_names) / sizeof(*map_names) == DP_MAP_MAX, "one name a map");
-_Static_assert(sizeof(table_names) / sizeof(*table_names) == DP_INNER_MAX, "one name a table");
+_Static_assert(sizeof(table_names) / sizeof(*table_names) == DP_TABLE_MAX, "one name a table");
 
 const char *dp_map_name(unsigned map)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The BPF object that is built in: reading what its maps look like, loading it,
- * and letting go of a set of maps and programs, loaded or adopted alike.
+ * The BPF object with the stubs and the shared maps: loading it, and letting go of
+ * such a set, loaded or adopted alike. A filter list's own maps are in slot.c.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,8 +13,8 @@
 #include "datapath/internal.h"
 #include "skel/xipsec.skel.h"
 
-/* FNV-1a over the embedded object: another build is another datapath. */
-static uint32_t build_hash(const void *data, size_t len)
+/* FNV-1a over an embedded object: another build is another datapath. */
+uint32_t dp_object_hash(const void *data, size_t len)
 {
 	const uint8_t *bytes = data;
 	uint32_t hash = 2166136261u;
@@ -24,40 +24,12 @@ static uint32_t build_hash(const void *data, size_t len)
 	return hash ? hash : 1;
 }
 
-/* Opens the embedded object and notes what loading will forget. */
-int dp_object_open(struct datapath *dp, struct diag *diag)
+uint32_t dp_stub_build(void)
 {
 	size_t size;
 	const void *elf = xipsec__elf_bytes(&size);
 
-	dp->build = build_hash(elf, size);
-	dp->skel = xipsec__open();
-	if (!dp->skel) {
-		int err = -errno;
-
-		diag_add(diag, DIAG_ERROR, NULL, NULL, "cannot read the built-in BPF object: %s",
-			 strerror(-err));
-		return err;
-	}
-	for (unsigned i = 0; i < DP_INNER_MAX; i++) {
-		const char *name = i < XI_TABLE_MAX ? dp_map_name(DP_MAP_TABLES + i)
-						    : dp_map_name(DP_MAP_COUNTS_OF);
-		struct bpf_map *outer = bpf_object__find_map_by_name(dp->skel->obj, name);
-		struct bpf_map *inner = outer ? bpf_map__inner_map(outer) : NULL;
-
-		if (!inner) {
-			diag_add(diag, DIAG_ERROR, NULL, NULL,
-				 "the built-in BPF object has no map %s", name);
-			return -EINVAL;
-		}
-		dp->inner[i] = (struct dp_inner){
-			.value_size = bpf_map__value_size(inner),
-			.flags = bpf_map__map_flags(inner),
-			.key_btf = bpf_map__btf_key_type_id(inner),
-			.value_btf = bpf_map__btf_value_type_id(inner),
-		};
-	}
-	return 0;
+	return dp_object_hash(elf, size);
 }
 
 /* The memory of xi_ctl itself: one store there switches lists. */
@@ -76,54 +48,58 @@ int dp_ctl_map(struct datapath *dp, struct diag *diag)
 	return err;
 }
 
-static int btf_of_map(int map_fd)
+/* Own copies of the fds, so that adopted and loaded sets are closed alike. */
+static int take_fds(struct datapath *dp, const struct xipsec *skel)
 {
-	struct bpf_map_info info = {0};
-	uint32_t len = sizeof(info);
-	int fd;
-
-	if (bpf_obj_get_info_by_fd(map_fd, &info, &len))
-		return -errno;
-	fd = bpf_btf_get_fd_by_id(info.btf_id);
-	return fd < 0 ? -errno : fd;
-}
-
-/* Loads programs and maps; afterwards the fds here are the ones that count. */
-int dp_object_load(struct datapath *dp, struct diag *diag)
-{
-	int err = xipsec__load(dp->skel), fd;
-
-	if (err) {
-		diag_add(diag, DIAG_ERROR, NULL,
-			 err == -EPERM ? "CAP_BPF and CAP_NET_ADMIN are needed" : NULL,
-			 "the kernel does not take the BPF programs: %s", strerror(-err));
-		return err;
-	}
-	/* Own copies, so that adopted and loaded sets are closed alike. */
 	for (unsigned i = 0; i < DP_MAP_MAX; i++) {
-		fd = bpf_object__find_map_fd_by_name(dp->skel->obj, dp_map_name(i));
+		int fd = bpf_object__find_map_fd_by_name(skel->obj, dp_map_name(i));
+
 		dp->map[i] = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
 		if (dp->map[i] < 0)
 			return fd < 0 ? fd : -errno;
 	}
 	for (unsigned i = 0; i < DP_PROG_MAX; i++) {
-		struct bpf_program *prog = bpf_object__find_program_by_name(dp->skel->obj,
+		struct bpf_program *prog = bpf_object__find_program_by_name(skel->obj,
 									    dp_prog_name(i));
 
 		dp->prog[i] = prog ? fcntl(bpf_program__fd(prog), F_DUPFD_CLOEXEC, 3) : -1;
 		if (dp->prog[i] < 0)
 			return prog ? -errno : -ENOENT;
 	}
-	dp->btf_fd = btf_of_map(dp->map[DP_MAP_CTL]);
-	if (dp->btf_fd < 0)
-		return dp->btf_fd;
-	err = dp_ctl_map(dp, diag);
-	if (err)
+	return 0;
+}
+
+/* Loads stubs and shared maps; afterwards the fds here are the ones that count. */
+int dp_object_load(struct datapath *dp, struct diag *diag)
+{
+	struct xipsec *skel = xipsec__open();
+	int err = -errno;
+
+	if (!skel) {
+		diag_add(diag, DIAG_ERROR, NULL, NULL, "cannot read the built-in BPF object: %s",
+			 strerror(-err));
 		return err;
+	}
+	bpf_program__set_flags(skel->progs.xi_xdp_ingress, BPF_F_XDP_HAS_FRAGS);
+	bpf_program__set_expected_attach_type(skel->progs.xi_xdp_ingress, 0);
+	err = xipsec__load(skel);
+	if (err) {
+		diag_add(diag, DIAG_ERROR, NULL,
+			 err == -EPERM ? "CAP_BPF and CAP_NET_ADMIN are needed" : NULL,
+			 "the kernel does not take the BPF programs: %s", strerror(-err));
+		goto out;
+	}
+	err = take_fds(dp, skel);
+	if (!err)
+		err = dp_ctl_map(dp, diag);
+	if (err)
+		goto out;
 	dp->ctl->abi = XI_ABI_VERSION;
 	dp->ctl->build = dp->build;
 	memcpy(dp->ctl->instance, dp->instance, sizeof(dp->ctl->instance));
-	return 0;
+out:
+	xipsec__destroy(skel);
+	return err;
 }
 
 void dp_close_fds(struct datapath *dp)
@@ -149,9 +125,15 @@ void dp_object_free(struct datapath *dp)
 		munmap(dp->ctl, sysconf(_SC_PAGESIZE));
 	dp->ctl = NULL;
 	dp_close_fds(dp);
-	if (dp->btf_fd >= 0)
-		close(dp->btf_fd);
-	dp->btf_fd = -1;
-	xipsec__destroy(dp->skel);
-	dp->skel = NULL;
+	for (unsigned i = 0; i < 3; i++) {
+		if (dp->held_fd[i] >= 0)
+			close(dp->held_fd[i]);
+		dp->held_fd[i] = -1;
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		dp_slot_free(&dp->slot[i]);
+		if (dp->grace_fd[i] >= 0)
+			close(dp->grace_fd[i]);
+		dp->grace_fd[i] = -1;
+	}
 }

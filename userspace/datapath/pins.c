@@ -109,27 +109,89 @@ int dp_pin(const char *instance, const char *name, int fd)
 	return bpf_obj_pin(fd, path) ? -errno : 0;
 }
 
-int dp_unpin_all(const char *instance)
+static const char *const slot_dirs[2] = {"a", "b"};
+
+int dp_pin_slot(const struct datapath *dp, uint32_t slot)
+{
+	char path[128], name[32];
+	int err = 0;
+
+	if (!dp->pinned)
+		return 0;
+	dp_pin_path(path, sizeof(path), dp->instance, slot_dirs[slot]);
+	if (mkdir(path, 0700) && errno != EEXIST)
+		return -errno;
+	for (unsigned i = 0; i < DP_TABLE_MAX && !err; i++) {
+		snprintf(name, sizeof(name), "%s/%s", slot_dirs[slot], dp_table_name(i));
+		err = dp_pin(dp->instance, name, dp->slot[slot].table[i].fd);
+	}
+	return err;
+}
+
+/* Points INSTANCE/name elsewhere, without an instant in which it is not there. */
+static int point(const struct datapath *dp, const char *name, const char *target)
+{
+	char path[128], fresh[128];
+
+	dp_pin_path(path, sizeof(path), dp->instance, name);
+	dp_pin_path(fresh, sizeof(fresh), dp->instance, "xi_new");
+	unlink(fresh);
+	if (symlink(target, fresh))
+		return -errno;
+	return rename(fresh, path) ? -errno : 0;
+}
+
+int dp_pin_active(const struct datapath *dp, uint32_t slot)
+{
+	int err = point(dp, "active", slot_dirs[slot]);
+	char path[128], target[32];
+
+	for (unsigned i = 0; i < DP_TABLE_MAX && !err; i++) {
+		dp_pin_path(path, sizeof(path), dp->instance, dp_table_name(i));
+		snprintf(target, sizeof(target), "active/%s", dp_table_name(i));
+		if (readlink(path, (char[4]){0}, 4) < 0)
+			err = point(dp, dp_table_name(i), target);
+	}
+	return err;
+}
+
+/* Empties a folder of bpffs, and the folders in it. */
+static int unpin_folder(const char *path)
 {
 	struct dirent *entry;
-	char path[400];
-	DIR *dir;
+	char inner[400];
+	DIR *dir = opendir(path);
 	int err = 0;
+
+	if (!dir)
+		return errno == ENOENT ? 0 : -errno;
+	while ((entry = readdir(dir))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(inner, sizeof(inner), "%s/%s", path, entry->d_name);
+		if (!unlink(inner))
+			continue;
+		if (errno != EISDIR && errno != EPERM) {
+			err = -errno;
+			continue;
+		}
+		err = unpin_folder(inner);
+		if (!err && rmdir(inner))
+			err = -errno;
+	}
+	closedir(dir);
+	return err;
+}
+
+int dp_unpin_all(const char *instance)
+{
+	char path[128];
+	int err = 0, res;
 
 	dp_pin_path(path, sizeof(path), instance, dp_map_name(DP_MAP_CTL));
 	if (unlink(path) && errno != ENOENT)
 		err = -errno;
 	dp_pin_path(path, sizeof(path), instance, NULL);
-	dir = opendir(path);
-	if (!dir)
-		return errno == ENOENT ? err : -errno;
-	while ((entry = readdir(dir))) {
-		if (entry->d_name[0] == '.')
-			continue;
-		dp_pin_path(path, sizeof(path), instance, entry->d_name);
-		if (unlink(path))
-			err = -errno;
-	}
-	closedir(dir);
-	return err;
+	res = unpin_folder(path);
+	return res ? res : err;
 }

@@ -1,117 +1,55 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Replacing the whole filter list. The new tables and counters are made beside
- * the active ones, put into the spare slot of every outer map, and then one
- * 64-bit store to xi_ctl switches. A program run reads that word once, so it
- * uses one list from beginning to end.
+ * Replacing the whole filter list. The spare slot is filled (or made anew, when
+ * the list does not fit into its tables), and then one 64-bit store to xi_ctl
+ * switches. A stub reads that word once and jumps to the programs of that slot,
+ * which know no other: a packet meets one list from beginning to end.
  *
  * The slot that became spare may still be read by runs that began before the
- * switch. The kernel waits for them in every update of an outer map (some 15 ms,
- * for each table when the spare slot is filled): one such update after the switch
- * makes the old counters final and the slot free for the next list. The old list
- * itself stays there until then.
+ * switch. It is left alone until dp_settle(), which waits for them: at the latest
+ * before the slot is written again, at the soonest when somebody asks for
+ * counters.
  */
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "datapath/internal.h"
 
-struct staged {
-	int fd[DP_INNER_MAX];
-};
-
-static int outer_of(const struct datapath *dp, unsigned table)
+/*
+ * The kernel waits for all running programs in every update of a map of maps:
+ * "no BPF program is using the old inner map when the call returns".
+ */
+int dp_grace(struct datapath *dp)
 {
-	return dp->map[table < XI_TABLE_MAX ? DP_MAP_TABLES + table : DP_MAP_COUNTS_OF];
-}
+	uint32_t zero = 0;
 
-static int inner_create(const struct datapath *dp, unsigned table, uint32_t count)
-{
-	const struct dp_inner *inner = &dp->inner[table];
-	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = inner->flags, .btf_fd = dp->btf_fd,
-		    .btf_key_type_id = inner->key_btf, .btf_value_type_id = inner->value_btf);
-	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, dp_table_name(table), sizeof(uint32_t),
-				inner->value_size, count, &opts);
+	if (dp->grace_fd[0] < 0)
+		dp->grace_fd[0] = bpf_map_create(BPF_MAP_TYPE_ARRAY, "xi_grace_in", 4, 4, 1, NULL);
+	if (dp->grace_fd[0] >= 0 && dp->grace_fd[1] < 0) {
+		LIBBPF_OPTS(bpf_map_create_opts, opts, .inner_map_fd = dp->grace_fd[0]);
 
-	return fd < 0 ? -errno : fd;
-}
-
-/* Array elements lie 8-aligned one behind the other, in pages of their own. */
-static size_t inner_bytes(const struct dp_inner *inner, uint32_t count)
-{
-	size_t page = sysconf(_SC_PAGESIZE), each = (inner->value_size + 7) & ~7u;
-
-	return (each * count + page - 1) / page * page;
-}
-
-static void *inner_map(const struct dp_inner *inner, int fd, uint32_t count)
-{
-	void *mem = mmap(NULL, inner_bytes(inner, count), PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-			 0);
-
-	return mem == MAP_FAILED ? NULL : mem;
-}
-
-static int table_make(const struct datapath *dp, unsigned table, const struct image_table *from,
-		      int *ret_fd)
-{
-	const struct dp_inner *inner = &dp->inner[table];
-	void *mem;
-	int fd;
-
-	if (!from->count || from->value_size != ((inner->value_size + 7) & ~7u))
-		return -EINVAL;
-	fd = inner_create(dp, table, from->count);
-	if (fd < 0)
-		return fd;
-	mem = inner_map(inner, fd, from->count);
-	if (!mem) {
-		int err = -errno;
-
-		close(fd);
-		return err;
+		dp->grace_fd[1] = bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "xi_grace", 4, 4, 1,
+						 &opts);
 	}
-	memcpy(mem, from->data, (size_t)from->value_size * from->count);
-	munmap(mem, inner_bytes(inner, from->count));
-	*ret_fd = fd;
+	if (dp->grace_fd[1] < 0 ||
+	    bpf_map_update_elem(dp->grace_fd[1], &zero, &dp->grace_fd[0], BPF_ANY))
+		return -errno;
 	return 0;
 }
 
-static int counts_make(const struct datapath *dp, const struct image *image, int *ret_fd)
+/* Ends what the last swap left open. */
+int dp_settle(struct datapath *dp)
 {
-	const struct dp_inner *inner = &dp->inner[XI_TABLE_MAX];
-	int cpus = libbpf_num_possible_cpus(), fd;
-	struct xi_filter_count *mem;
-	size_t rows, count;
+	int err;
 
-	if (cpus < 0)
-		return cpus;
-	rows = cpus + 1;
-	count = image->count ? rows * image->count : 1;
-	if (count > UINT32_MAX)
-		return -E2BIG;
-	fd = inner_create(dp, XI_TABLE_MAX, count);
-	if (fd < 0)
-		return fd;
-	mem = inner_map(inner, fd, count);
-	if (!mem) {
-		int err = -errno;
-
-		close(fd);
+	if (!dp->unsettled)
+		return 0;
+	err = dp_grace(dp);
+	if (err)
 		return err;
-	}
-	for (size_t row = 0; row < rows; row++)
-		for (size_t i = 0; i < image->count; i++)
-			mem[row * image->count + i] = (struct xi_filter_count){
-				.filter = image->filters[i].id,
-				.cpu = row < (size_t)cpus ? row : XI_CPU_CARRIED,
-			};
-	munmap(mem, inner_bytes(inner, count));
-	*ret_fd = fd;
+	dp_counts_carry(dp, !(dp->ctl->active & 1), dp->ctl->active & 1);
+	dp->unsettled = false;
+	dp->ctl->settled = dp->ctl->generation;
 	return 0;
 }
 
@@ -121,6 +59,32 @@ static bool hidden_from_fragments(const struct filter *f)
 	if (f->family == 6)
 		return f->proto_given;
 	return f->action == XI_ACT_PERMIT && !filter_portless(f);
+}
+
+static void fill_counts(struct dp_table *table, const struct image *image)
+{
+	struct xi_filter_count *row = table->mem;
+	size_t rows = dp_counts_rows();
+
+	memset(row, 0, rows * image->count * sizeof(*row));
+	for (size_t r = 0; r < rows; r++)
+		for (size_t i = 0; i < image->count; i++, row++) {
+			row->filter = image->filters[i].id;
+			row->cpu = r + 1 < rows ? r : XI_CPU_CARRIED;
+		}
+}
+
+/*
+ * Whatever lies behind the new contents is of an older list: nothing leads there.
+ */
+static void fill(struct dp_slot *slot, const struct image *image)
+{
+	for (unsigned i = 0; i < XI_TABLE_MAX; i++) {
+		const struct image_table *from = &image->tables[i];
+
+		memcpy(slot->table[i].mem, from->data, (size_t)from->value_size * from->count);
+	}
+	fill_counts(&slot->table[DP_TABLE_COUNTS], image);
 }
 
 static struct xi_list list_of(const struct image *image)
@@ -142,24 +106,15 @@ static struct xi_list list_of(const struct image *image)
 	return list;
 }
 
-/* The active inner maps by plain names, for people: .../INSTANCE/xi_filter */
-static void pin_active(const struct datapath *dp, const struct staged *staged)
-{
-	for (unsigned i = 0; dp->pinned && i < DP_INNER_MAX; i++)
-		dp_pin(dp->instance, dp_table_name(i), staged->fd[i]);
-}
-
-static void switch_to(struct datapath *dp, uint32_t slot)
+static void switch_to(struct datapath *dp, uint32_t slot, uint32_t generation)
 {
 	union {
 		struct {
 			uint32_t active, generation;
 		};
 		uint64_t whole;
-	} word = {.active = slot, .generation = dp->ctl->generation + 1};
+	} word = {.active = slot, .generation = generation};
 
-	if (!word.generation)
-		word.generation = 1;
 	__atomic_store_n((uint64_t *)&dp->ctl->active, word.whole, __ATOMIC_SEQ_CST);
 }
 
@@ -167,35 +122,26 @@ int dp_swap(struct datapath *dp, const struct image *image, struct diag *diag)
 {
 	bool had = dp->ctl->generation && dp->ctl->list[dp->ctl->active & 1].flags & XI_LIST_LOADED;
 	uint32_t old = dp->ctl->active & 1, slot = had ? !old : old;
-	struct staged staged;
-	int err = 0;
+	uint32_t generation = dp->ctl->generation + 1;
+	struct xi_list list = list_of(image);
+	int err = dp_settle(dp);
 
-	for (unsigned i = 0; i < DP_INNER_MAX; i++)
-		staged.fd[i] = -1;
-	for (unsigned i = 0; i < XI_TABLE_MAX && !err; i++)
-		err = table_make(dp, i, &image->tables[i], &staged.fd[i]);
-	if (!err)
-		err = counts_make(dp, image, &staged.fd[XI_TABLE_MAX]);
-	for (unsigned i = 0; i < DP_INNER_MAX && !err; i++)
-		if (bpf_map_update_elem(outer_of(dp, i), &slot, &staged.fd[i], BPF_ANY))
-			err = -errno;
+	if (!err && !dp_slot_fits(&dp->slot[slot], image))
+		err = dp_slot_make(dp, slot, image, diag);
 	if (err) {
 		diag_add(diag, DIAG_ERROR, NULL, NULL,
 			 "cannot load the filter list: %s; the one in force stays", strerror(-err));
-		goto out;
+		return err;
 	}
-	dp->ctl->list[slot] = list_of(image);
-	switch_to(dp, slot);
-	/* Waits for the last run on the old list. */
-	bpf_map_update_elem(outer_of(dp, XI_TABLE_MAX), &slot, &staged.fd[XI_TABLE_MAX], BPF_ANY);
-	if (had)
-		dp_counts_carry(dp, old, slot);
-	pin_active(dp, &staged);
-out:
-	for (unsigned i = 0; i < DP_INNER_MAX; i++)
-		if (staged.fd[i] >= 0)
-			close(staged.fd[i]);
-	return err;
+	fill(&dp->slot[slot], image);
+	list.generation = generation ? generation : 1;
+	list.build = dp->list_build;
+	dp->ctl->list[slot] = list;
+	switch_to(dp, slot, list.generation);
+	dp->unsettled = had;
+	if (dp->pinned)
+		dp_pin_active(dp, slot);
+	return 0;
 }
 
 int datapath_swap(struct datapath *dp, const struct image *image, struct diag *diag)

@@ -45,7 +45,7 @@ static void names_fit_the_kernel(void **state)
 	}
 	for (unsigned i = 0; i < DP_PROG_MAX; i++)
 		assert_in_range(strlen(dp_prog_name(i)), 4, 15);
-	for (unsigned i = 0; i < DP_INNER_MAX; i++)
+	for (unsigned i = 0; i < DP_TABLE_MAX; i++)
 		assert_in_range(strlen(dp_table_name(i)), 4, 15);
 }
 
