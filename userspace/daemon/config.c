@@ -19,6 +19,7 @@
 #include "daemon/monitor.h"
 #include "datapath/datapath.h"
 #include "policy/policy.h"
+#include "util/addr.h"
 #include "util/log.h"
 
 struct candidate {
@@ -155,6 +156,33 @@ int config_apply(struct daemon *d, const char *path, struct diag *diag)
 	explain(rc, diag);
 	candidate_free(&c);
 	return rc;
+}
+
+static bool side_names(const struct pol_side *side, const struct xi_addr *addr)
+{
+	for (size_t i = 0; i < side->count; i++) {
+		const struct pol_addr *given = &side->addrs[i];
+
+		if (given->kind == POL_ADDR_PREFIX &&
+		    given->prefix.len == xi_family_bits(addr->family) &&
+		    xi_addr_equal(&given->prefix.addr, addr))
+			return true;
+	}
+	return false;
+}
+
+bool config_names_address(const struct daemon *d, const struct xi_addr *addr)
+{
+	const struct policy *policy = d->policy;
+
+	for (size_t i = 0; i < policy->list_count; i++)
+		for (size_t k = 0; k < policy->filter_lists[i].count; k++) {
+			const struct pol_filter *filter = &policy->filter_lists[i].filters[k];
+
+			if (side_names(&filter->src, addr) || side_names(&filter->dst, addr))
+				return true;
+		}
+	return false;
 }
 
 int config_recompile(struct daemon *d, struct diag *diag)

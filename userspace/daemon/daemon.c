@@ -199,7 +199,8 @@ static int apply_first(struct daemon *d)
 static int start(struct daemon *d, struct diag *diag)
 {
 	/* Kernel XFRM gets no ESP: the afxdp workers own it (datapath: auto is afxdp now). */
-	const struct datapath_opts opts = {.instance = d->opts.instance, .owns_esp = true};
+	const struct datapath_opts opts = {
+		.instance = d->opts.instance, .owns_esp = true, .want = d->opts.want};
 	int rc;
 
 	if (geteuid()) {

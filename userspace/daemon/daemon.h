@@ -5,7 +5,7 @@
  *
  *   daemon.c    start, signals, stop             config.c   policy in force, reload
  *   procs.c     child processes                  traffic.c  messages about SAs and acquires
- *   ifaces.c    interfaces and local addresses   backend_worker.c  SAs to the esp roles
+ *   ifaces.c, links.c  interfaces, local addresses      backend_worker.c  SAs to the esp roles
  *   recover.c   peers with SAs that are lost     show.c     the views
  *   control.c   the control socket               control_methods.c  what can be asked there
  *   monitor.c   who listens to what happens   monitor_spec.c  and to what of it
@@ -26,6 +26,7 @@
 
 #include "daemon/ipc.h"
 #include "daemon/role.h"
+#include "datapath/datapath.h"
 #include "sa/sad.h"
 #include "util/ratelimit.h"
 
@@ -38,13 +39,15 @@ struct image;
 struct monitor;
 struct policy;
 
-#define IFACES_MAX 64
+#define IFACES_MAX   128
+#define PATTERNS_MAX 64
 
 struct daemon_opts {
 	const char *instance;
 	const char *policy;
-	const char *ifaces[IFACES_MAX];
-	unsigned iface_count; /* 0: every Ethernet interface that is up */
+	const char *ifaces[PATTERNS_MAX]; /* see links_wanted() */
+	unsigned iface_count;
+	struct datapath_want want;
 };
 
 /* One child process, also while it is down and waits to be started again. */
@@ -63,7 +66,9 @@ struct proc {
 struct iface {
 	char name[IF_NAMESIZE];
 	int ifindex; /* 0 = not there now */
-	bool attached;
+	bool attached, up;
+	unsigned failures; /* of attaching, since it last worked */
+	uint64_t retry_ms;
 	struct proc esp;
 	struct ipc_worker worker;   /* tap_ifindex 0 = none */
 	struct ipc_reasons reasons; /* as the worker said last */
@@ -105,6 +110,8 @@ struct daemon {
 	struct xi_addr *addrs; /* of this host, as of the last look */
 	size_t addr_count;
 	struct event *link_watch, *link_settle;
+	uint64_t scanned_ms; /* when all of this was last looked at */
+	bool scan_soon, said_too_many;
 
 	struct control *control;
 	struct monitor *monitor; /* NULL while nobody listens */
@@ -147,6 +154,8 @@ int config_check(struct daemon *d, const char *path, struct diag *diag);
  * host now, or no longer. Filter ids stay the same.
  */
 int config_recompile(struct daemon *d, struct diag *diag);
+/* Is this address written out in the policy, so that its meaning depends on whose it is? */
+bool config_names_address(const struct daemon *d, const struct xi_addr *addr);
 /* Gives a child that has just started what it needs of the policy. */
 void config_send_secrets(struct daemon *d);
 void config_send_rules(struct daemon *d);
@@ -175,13 +184,11 @@ int ifaces_init(struct daemon *d, struct diag *diag);
 /* Attaches what has appeared; refreshes the local addresses. */
 void ifaces_scan(struct daemon *d);
 int ifaces_set_local(struct daemon *d);
-/* Reads the local addresses into d->addrs; true when they are others than before. */
-bool ifaces_read_local(struct daemon *d);
+/* Reads the local addresses into d->addrs. */
+void ifaces_read_local(struct daemon *d);
 int ifaces_attach(struct daemon *d);
 struct iface *ifaces_find(struct daemon *d, int ifindex);
 void ifaces_free(struct daemon *d);
-/* The interface that packets to remote leave by, or 0. */
-int ifaces_route(const struct xi_addr *local, const struct xi_addr *remote);
 
 /* ------------------------------------------------------------ traffic.c */
 

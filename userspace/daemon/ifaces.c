@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Interfaces and local addresses. Interfaces come and go, so those that are
- * named are attached when they appear, and what `me` means follows the
- * addresses. The kernel's notices only wake us up; then everything is read anew.
+ * Interfaces and local addresses. Interfaces come, go and change their names, so
+ * those that are wanted (links.h) are attached when they appear, whether up or
+ * not, and what `me` means follows the addresses. The kernel's notices only wake
+ * us up; then everything is read anew.
  *
- * Weak spot: an address is not `me` until its notice has been dealt with, some
- * milliseconds after it was added.
+ * Weak spot: between the birth of an interface and its attachment lie some
+ * milliseconds, and an address is not `me` until its notice has been dealt with.
  */
 #include <errno.h>
 #include <ifaddrs.h>
-#include <libmnl/libmnl.h>
-#include <net/if_arp.h>
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
-#include <netpacket/packet.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -21,11 +19,16 @@
 #include <event2/event.h>
 
 #include "daemon/daemon.h"
+#include "daemon/links.h"
 #include "datapath/datapath.h"
 #include "util/addr.h"
 #include "util/log.h"
 
+/* Notices come in bursts: they are dealt with at once, but not more often than this. */
 #define SETTLE_MS 50
+/* What cannot be attached is tried again, less and less often. */
+#define RETRY_FIRST_MS 500
+#define RETRY_MAX_MS   60000
 
 struct iface *ifaces_find(struct daemon *d, int ifindex)
 {
@@ -58,46 +61,49 @@ static struct iface *add(struct daemon *d, const char *name)
 	return iface;
 }
 
-/* Without --interface: Ethernet-like, up, and not the TAP of a worker. */
-static bool is_default(const struct ifaddrs *ifa)
+static bool wanted(const struct daemon *d, const struct link *link)
 {
-	const struct sockaddr_ll *link = (const struct sockaddr_ll *)ifa->ifa_addr;
-
-	return link && link->sll_family == AF_PACKET && link->sll_hatype == ARPHRD_ETHER &&
-	       ifa->ifa_flags & IFF_UP && !(ifa->ifa_flags & IFF_LOOPBACK) &&
-	       (strncmp(ifa->ifa_name, "xi", 2) ||
-		strspn(ifa->ifa_name + 2, "0123456789") != strlen(ifa->ifa_name + 2));
+	return links_wanted(link, d->opts.ifaces, d->opts.iface_count);
 }
 
-static void find_defaults(struct daemon *d)
+/* Named in full: expected to be there, and shown while it is not. */
+static bool is_named(const struct daemon *d, const char *name)
 {
-	struct ifaddrs *list;
-
-	if (d->opts.iface_count || getifaddrs(&list))
-		return;
-	for (struct ifaddrs *ifa = list; ifa; ifa = ifa->ifa_next)
-		if (is_default(ifa) && !find_name(d, ifa->ifa_name))
-			add(d, ifa->ifa_name);
-	freeifaddrs(list);
+	for (unsigned i = 0; i < d->opts.iface_count; i++)
+		if (!strcmp(d->opts.ifaces[i], name))
+			return true;
+	return false;
 }
 
-/* What an earlier daemon attached: ours as well, or to be let go when others are named. */
-static void adopt(struct daemon *d)
+/* What an earlier daemon attached and is not wanted any more. */
+static void let_go_of_others(struct daemon *d)
 {
 	int found[IFACES_MAX];
-	size_t count = datapath_interfaces(d->dp, found, IFACES_MAX);
-	char name[IF_NAMESIZE];
+	size_t count = datapath_interfaces(d->dp, found, IFACES_MAX), link_count = 0;
+	struct link *links = NULL;
 
-	for (size_t i = 0; i < count && i < IFACES_MAX; i++) {
-		if (!if_indextoname(found[i], name) || find_name(d, name))
-			continue;
-		if (!d->opts.iface_count) {
-			add(d, name);
-			continue;
+	if (links_list(&links, &link_count))
+		return;
+	for (size_t i = 0; i < count && i < IFACES_MAX; i++)
+		for (size_t k = 0; k < link_count; k++) {
+			if (links[k].ifindex != found[i] || wanted(d, &links[k]))
+				continue;
+			log_info("%s is not named any more, its filters are taken away",
+				 links[k].name);
+			datapath_detach(d->dp, found[i]);
 		}
-		log_info("%s is not named any more, its filters are taken away", name);
-		datapath_detach(d->dp, found[i]);
+	free(links);
+}
+
+static int expect_named(struct daemon *d)
+{
+	for (unsigned i = 0; i < d->opts.iface_count; i++) {
+		const char *name = d->opts.ifaces[i];
+
+		if (links_is_name(name) && !find_name(d, name) && !add(d, name))
+			return -ENOMEM;
 	}
+	return 0;
 }
 
 static void address_of(const struct sockaddr *name, struct xi_addr *ret)
@@ -146,7 +152,7 @@ static int list_addresses(struct xi_addr **ret, size_t *ret_count)
 	return 0;
 }
 
-bool ifaces_read_local(struct daemon *d)
+void ifaces_read_local(struct daemon *d)
 {
 	struct xi_addr *addrs = NULL;
 	size_t count = 0;
@@ -154,16 +160,11 @@ bool ifaces_read_local(struct daemon *d)
 
 	if (rc) {
 		log_error("the local addresses cannot be read: %s", strerror(-rc));
-		return false;
-	}
-	if (count == d->addr_count && !memcmp(addrs, d->addrs, count * sizeof(*addrs))) {
-		free(addrs);
-		return false;
+		return;
 	}
 	free(d->addrs);
 	d->addrs = addrs;
 	d->addr_count = count;
-	return true;
 }
 
 int ifaces_set_local(struct daemon *d)
@@ -171,78 +172,245 @@ int ifaces_set_local(struct daemon *d)
 	return datapath_set_local(d->dp, d->addrs, d->addr_count);
 }
 
+/* ------------------------------------------------------------- attaching */
+
 static void forget(struct daemon *d, struct iface *iface)
 {
 	proc_stop(&iface->esp);
 	if (iface->attached)
 		datapath_detach(d->dp, iface->ifindex);
-	iface->attached = false;
+	iface->attached = iface->up = false;
 	iface->ifindex = 0;
+	iface->failures = 0;
+}
+
+static void remove_iface(struct daemon *d, unsigned at)
+{
+	struct iface *iface = d->ifaces[at];
+
+	d->ifaces[at] = d->ifaces[--d->iface_count];
+	event_free(iface->esp.restart);
+	free(iface);
+}
+
+static void say_attached(struct daemon *d, struct iface *iface)
+{
+	struct datapath_iface state;
+
+	if (datapath_iface_state(d->dp, iface->ifindex, &state))
+		return;
+	log_info("%s: filters attached, in %s, out %s%s%s", iface->name,
+		 datapath_ingress_text(state.ingress), datapath_tc_text(state.egress),
+		 *state.why ? "; " : "", state.why);
 }
 
 static int attach(struct daemon *d, struct iface *iface)
 {
+	uint64_t pause = RETRY_FIRST_MS;
 	struct diag diag = {0};
-	struct datapath_iface state = {0};
 	int rc;
 
 	rc = datapath_attach(d->dp, iface->ifindex, XI_IFACE_LAN, &diag);
 	log_diag(&diag);
 	diag_free(&diag);
 	if (rc) {
+		for (unsigned i = 0; i < iface->failures && pause < RETRY_MAX_MS; i++)
+			pause *= 2;
+		iface->failures++;
+		iface->retry_ms = daemon_now_ms() + pause;
 		log_error("%s: cannot attach the filters: %s", iface->name, strerror(-rc));
 		return rc;
 	}
+	iface->failures = 0;
+	if (!iface->attached)
+		/* A worker that an earlier daemon connected is gone; its TAP's number may be
+		 * reused. */
+		datapath_set_worker(d->dp, iface->ifindex, 0, NULL, 0);
 	iface->attached = true;
-	/* A worker that an earlier daemon connected is gone; its TAP's number may be reused. */
-	datapath_set_worker(d->dp, iface->ifindex, 0, NULL, 0);
-	datapath_iface_state(d->dp, iface->ifindex, &state);
-	log_info("%s: filters attached, in %s, out %s%s%s", iface->name,
-		 datapath_ingress_text(state.ingress), datapath_tc_text(state.egress),
-		 *state.why ? "; " : "", state.why);
+	say_attached(d, iface);
 	return 0;
+}
+
+static const struct link *link_of(const struct link *links, size_t count, int ifindex)
+{
+	for (size_t i = 0; i < count; i++)
+		if (links[i].ifindex == ifindex)
+			return &links[i];
+	return NULL;
+}
+
+/* What became of it: it is gone, or has another name now. False: nothing of it stays. */
+static bool follow_one(struct daemon *d, struct iface *iface, const struct link *link)
+{
+	if (link && strcmp(link->name, iface->name) && wanted(d, link) &&
+	    !find_name(d, link->name)) {
+		log_info("%s is called %s now", iface->name, link->name);
+		memcpy(iface->name, link->name, sizeof(iface->name));
+	}
+	if (iface->ifindex && (!link || strcmp(link->name, iface->name))) {
+		if (link)
+			log_info("%s is called %s now, its filters are taken away", iface->name,
+				 link->name);
+		else
+			log_info("%s is gone", iface->name);
+		forget(d, iface);
+	}
+	return iface->ifindex || is_named(d, iface->name);
+}
+
+static void follow(struct daemon *d, const struct link *links, size_t count)
+{
+	for (unsigned i = 0; i < d->iface_count;)
+		if (follow_one(d, d->ifaces[i], link_of(links, count, d->ifaces[i]->ifindex)))
+			i++;
+		else
+			remove_iface(d, i);
+	expect_named(d);
+}
+
+static struct iface *place_for(struct daemon *d, const struct link *link)
+{
+	struct iface *iface = ifaces_find(d, link->ifindex);
+
+	if (!iface)
+		iface = find_name(d, link->name);
+	if (!iface)
+		iface = add(d, link->name);
+	if (!iface && !d->said_too_many)
+		log_error("more than %d interfaces: %s is not filtered", IFACES_MAX, link->name);
+	d->said_too_many |= !iface;
+	return iface;
+}
+
+/* Somebody may have taken our programs away, or the kind of filtering changed. */
+static bool still_attached(struct daemon *d, struct iface *iface)
+{
+	struct datapath_iface state;
+
+	if (datapath_iface_state(d->dp, iface->ifindex, &state) ||
+	    (state.ingress != DP_INGRESS_NONE && state.egress != DP_TC_NONE))
+		return true;
+	log_warning("%s: %s, somebody took the program away; attaching it again", iface->name,
+		    state.why);
+	return false;
+}
+
+/* When to look again although the kernel says nothing; UINT64_MAX: never. */
+static uint64_t next_retry(const struct daemon *d)
+{
+	uint64_t next = UINT64_MAX;
+
+	for (unsigned i = 0; i < d->iface_count; i++) {
+		const struct iface *iface = d->ifaces[i];
+
+		if (iface->ifindex && !iface->attached && iface->retry_ms < next)
+			next = iface->retry_ms;
+	}
+	return next;
+}
+
+static void scan_at(struct daemon *d, uint64_t when)
+{
+	uint64_t now = daemon_now_ms(), wait = when > now ? when - now : 0;
+	const struct timeval tv = {wait / 1000, wait % 1000 * 1000};
+
+	event_add(d->link_settle, &tv);
 }
 
 int ifaces_attach(struct daemon *d)
 {
-	int rc, first = 0;
+	uint64_t now = daemon_now_ms();
+	struct link *links = NULL;
+	size_t count = 0;
+	int rc = links_list(&links, &count), first = 0;
 
-	find_defaults(d);
-	for (unsigned i = 0; i < d->iface_count; i++) {
-		struct iface *iface = d->ifaces[i];
-		int now = if_nametoindex(iface->name);
+	if (rc)
+		return rc;
+	follow(d, links, count);
+	for (size_t i = 0; i < count; i++) {
+		struct iface *iface;
 
-		if (iface->ifindex && now != iface->ifindex) {
-			log_info("%s is gone", iface->name);
-			forget(d, iface);
-		}
-		if (!now || iface->attached)
+		if (!wanted(d, &links[i]))
 			continue;
-		iface->ifindex = now;
+		iface = place_for(d, &links[i]);
+		if (!iface)
+			continue;
+		iface->ifindex = links[i].ifindex;
+		iface->up = links[i].up;
+		if (iface->attached ? still_attached(d, iface)
+				    : iface->failures && now < iface->retry_ms)
+			continue;
 		rc = attach(d, iface);
-		first = first ? first : rc;
+		/* One that a pattern took in must not keep the daemon from starting. */
+		if (rc && is_named(d, iface->name))
+			first = first ? first : rc;
 	}
+	free(links);
+	if (next_retry(d) != UINT64_MAX)
+		scan_at(d, next_retry(d));
 	return first;
 }
 
-/* `me` follows at once, by the map; addresses that are written out by a new filter list. */
-static void addresses_changed(struct daemon *d)
-{
-	struct diag diag = {0};
-	int rc = ifaces_set_local(d);
+/* ---------------------------------------------------------------- addresses */
 
+static bool has_address(const struct xi_addr *addrs, size_t count, const struct xi_addr *addr)
+{
+	for (size_t i = 0; i < count; i++)
+		if (xi_addr_equal(&addrs[i], addr))
+			return true;
+	return false;
+}
+
+struct change {
+	bool any, concerns_policy;
+};
+
+/* What is in one list and not in the other. */
+static void compare(struct daemon *d, const struct xi_addr *a, size_t a_count,
+		    const struct xi_addr *b, size_t b_count, struct change *ret)
+{
+	for (size_t i = 0; i < a_count; i++) {
+		if (has_address(b, b_count, &a[i]))
+			continue;
+		ret->any = true;
+		ret->concerns_policy |= config_names_address(d, &a[i]);
+	}
+}
+
+/* `me` follows at once, by the map; addresses that are written out by a new filter list. */
+static void follow_addresses(struct daemon *d)
+{
+	struct xi_addr *before = d->addrs, *addrs = NULL;
+	size_t before_count = d->addr_count, count = 0;
+	struct change change = {0};
+	struct diag diag = {0};
+	int rc = list_addresses(&addrs, &count);
+
+	if (rc) {
+		log_error("the local addresses cannot be read: %s", strerror(-rc));
+		return;
+	}
+	d->addrs = addrs;
+	d->addr_count = count;
+	/* Also when the same as before: it has the broadcast addresses too. */
+	rc = ifaces_set_local(d);
 	if (rc)
 		log_error("the local addresses cannot be refreshed: %s", strerror(-rc));
+	compare(d, before, before_count, d->addrs, d->addr_count, &change);
+	compare(d, d->addrs, d->addr_count, before, before_count, &change);
+	free(before);
 	/* Its warnings were said when the policy was applied. */
-	if (config_recompile(d, &diag))
+	if (change.concerns_policy && config_recompile(d, &diag))
 		log_diag(&diag);
+	else if (change.any)
+		traffic_revalidate(d);
 	diag_free(&diag);
 }
 
 void ifaces_scan(struct daemon *d)
 {
-	if (ifaces_read_local(d))
-		addresses_changed(d);
+	d->scanned_ms = daemon_now_ms();
+	follow_addresses(d);
 	ifaces_attach(d);
 	procs_update(d);
 }
@@ -251,27 +419,32 @@ void ifaces_scan(struct daemon *d)
 
 static void on_settled(int fd, short what, void *arg)
 {
-	ifaces_scan(arg);
+	struct daemon *d = arg;
+
+	d->scan_soon = false;
+	ifaces_scan(d);
 }
 
 static void on_notice(int fd, short what, void *arg)
 {
-	static const struct timeval settle = {0, SETTLE_MS * 1000};
 	struct daemon *d = arg;
 	char buf[8192];
 
 	/* What it says does not matter, nor that notices were lost (ENOBUFS). */
 	while (recv(fd, buf, sizeof(buf), MSG_DONTWAIT) > 0 || errno == ENOBUFS)
 		errno = 0;
-	if (!event_pending(d->link_settle, EV_TIMEOUT, NULL))
-		event_add(d->link_settle, &settle);
+	if (d->scan_soon)
+		return;
+	d->scan_soon = true;
+	scan_at(d, d->scanned_ms + SETTLE_MS);
 }
 
 static int watch(struct daemon *d)
 {
 	struct sockaddr_nl name = {
 		.nl_family = AF_NETLINK,
-		.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR,
+		/* TC: a filter of ours may be taken away with its clsact. */
+		.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_TC,
 	};
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
 
@@ -290,21 +463,16 @@ static int watch(struct daemon *d)
 
 int ifaces_init(struct daemon *d, struct diag *diag)
 {
-	int rc;
+	int rc = expect_named(d);
 
-	for (unsigned i = 0; i < d->opts.iface_count; i++) {
-		const char *name = d->opts.ifaces[i];
-
-		if (find_name(d, name))
-			continue;
-		if (!add(d, name))
-			return -ENOMEM;
-		if (!if_nametoindex(name))
+	if (rc)
+		return rc;
+	for (unsigned i = 0; i < d->iface_count; i++)
+		if (!if_nametoindex(d->ifaces[i]->name))
 			diag_add(diag, DIAG_WARNING, NULL, NULL,
 				 "there is no interface '%s' yet, it is filtered when it appears",
-				 name);
-	}
-	adopt(d);
+				 d->ifaces[i]->name);
+	let_go_of_others(d);
 	/* First the watch, then the first look: nothing falls between them. */
 	rc = watch(d);
 	if (rc)
@@ -331,48 +499,4 @@ void ifaces_free(struct daemon *d)
 		event_free(iface->esp.restart);
 		free(iface);
 	}
-}
-
-/* --------------------------------------------------------------- routes */
-
-static int read_oif(const struct nlmsghdr *head, void *arg)
-{
-	const struct nlattr *attr;
-
-	mnl_attr_for_each(attr, head, sizeof(struct rtmsg))
-		if (mnl_attr_get_type(attr) == RTA_OIF &&
-		    mnl_attr_validate(attr, MNL_TYPE_U32) >= 0)
-			*(int *)arg = mnl_attr_get_u32(attr);
-	return MNL_CB_STOP;
-}
-
-int ifaces_route(const struct xi_addr *local, const struct xi_addr *remote)
-{
-	_Alignas(8) char buf[4096];
-	struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	size_t len = remote->family == 4 ? 4 : 16;
-	struct nlmsghdr *head = mnl_nlmsg_put_header(buf);
-	struct rtmsg *route;
-	int ifindex = 0;
-	ssize_t got;
-
-	if (!nl)
-		return 0;
-	head->nlmsg_type = RTM_GETROUTE;
-	head->nlmsg_flags = NLM_F_REQUEST;
-	head->nlmsg_seq = 1;
-	route = mnl_nlmsg_put_extra_header(head, sizeof(*route));
-	route->rtm_family = remote->family == 4 ? AF_INET : AF_INET6;
-	route->rtm_dst_len = len * 8;
-	route->rtm_src_len = len * 8;
-	mnl_attr_put(head, RTA_DST, len, remote->b);
-	mnl_attr_put(head, RTA_SRC, len, local->b);
-	if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) >= 0 &&
-	    mnl_socket_sendto(nl, head, head->nlmsg_len) >= 0) {
-		got = mnl_socket_recvfrom(nl, buf, sizeof(buf));
-		if (got > 0)
-			mnl_cb_run(buf, got, 1, mnl_socket_get_portid(nl), read_oif, &ifindex);
-	}
-	mnl_socket_close(nl);
-	return ifindex;
 }

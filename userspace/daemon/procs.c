@@ -285,7 +285,8 @@ void procs_update(struct daemon *d)
 	needed(&d->keys, negotiates);
 	needed(&d->ike, negotiates);
 	for (unsigned i = 0; i < d->iface_count; i++)
-		needed(&d->ifaces[i]->esp, negotiates && d->ifaces[i]->attached);
+		needed(&d->ifaces[i]->esp,
+		       negotiates && d->ifaces[i]->attached && d->ifaces[i]->up);
 }
 
 bool procs_ready(const struct daemon *d)

@@ -13,6 +13,7 @@
 #include "compile/image.h"
 #include "daemon/control.h"
 #include "daemon/daemon.h"
+#include "daemon/links.h"
 #include "daemon/show.h"
 #include "datapath/datapath.h"
 #include "policy/policy.h"
@@ -51,17 +52,29 @@ static void fill_role(struct view_role *ret, const struct proc *proc)
 	ret->restarts = proc->restarts;
 }
 
-static void show_attachment(struct daemon *d, struct iface *iface, struct view_iface *view)
+static void fill_iface(struct daemon *d, struct iface *iface, struct view_iface *view,
+		       struct datapath_iface *state)
 {
-	struct datapath_iface state;
-
-	if (datapath_iface_state(d->dp, iface->ifindex, &state))
+	view->name = iface->name;
+	view->state = iface->attached ? "filtered" : iface->ifindex ? "not filtered" : "not there";
+	view->worker = iface->worker.tap_ifindex ? iface->worker.tap_name : NULL;
+	view->queues = iface->worker.queues;
+	view->zero_copy = iface->worker.zero_copy;
+	if (!iface->ifindex || datapath_iface_state(d->dp, iface->ifindex, state))
 		return;
-	if (state.ingress == DP_INGRESS_GENERIC)
+	view->rx_queues = links_queues(iface->name);
+	if (!iface->attached) {
+		view->why = "the filters cannot be attached, the log says why";
+		return;
+	}
+	view->in = datapath_ingress_name(state->ingress);
+	view->out = datapath_tc_name(state->egress);
+	view->why = *state->why ? state->why : NULL;
+	if (state->ingress == DP_INGRESS_GENERIC)
 		view->xdp = "generic";
-	else if (state.ingress == DP_INGRESS_NATIVE || state.ingress == DP_INGRESS_DISPATCHER)
+	else if (state->ingress == DP_INGRESS_NATIVE || state->ingress == DP_INGRESS_DISPATCHER)
 		view->xdp = "native";
-	view->dispatcher = state.shared;
+	view->dispatcher = state->shared;
 }
 
 static json_t *make_status(struct gather *gather)
@@ -69,6 +82,7 @@ static json_t *make_status(struct gather *gather)
 	struct daemon *d = gather->daemon;
 	struct view_role roles[IFACES_MAX + 3] = {0};
 	struct view_iface ifaces[IFACES_MAX] = {0};
+	static struct datapath_iface states[IFACES_MAX]; /* too big for the stack */
 	struct view_status status = {
 		.instance = d->opts.instance,
 		.version = XIPSEC_VERSION,
@@ -93,12 +107,7 @@ static json_t *make_status(struct gather *gather)
 		struct iface *iface = d->ifaces[i];
 		struct view_iface *view = &ifaces[status.iface_count++];
 
-		view->name = iface->name;
-		if (iface->attached)
-			show_attachment(d, iface, view);
-		view->worker = iface->worker.tap_ifindex ? iface->worker.tap_name : NULL;
-		view->queues = iface->worker.queues;
-		view->zero_copy = iface->worker.zero_copy;
+		fill_iface(d, iface, view, &states[i]);
 		fill_role(&roles[status.role_count++], &iface->esp);
 	}
 	return view_status(&status, &gather->clock);

@@ -14,6 +14,7 @@
 
 #include "compile/image.h"
 #include "daemon/daemon.h"
+#include "daemon/links.h"
 #include "daemon/monitor.h"
 #include "daemon/revalidate.h"
 #include "daemon/show.h"
@@ -270,7 +271,7 @@ static int install(struct daemon *d, const struct xi_sa_params *wish)
 		gone(d, spi);
 		return 0;
 	}
-	sa.ifindex = ifaces_route(&sa.local, &sa.remote);
+	sa.ifindex = links_route(&sa.local, &sa.remote);
 	rc = sad_install(d->sad, &sa);
 	explicit_bzero(&sa, sizeof(sa));
 	if (rc) {

@@ -22,17 +22,29 @@ struct options {
 };
 
 static const char usage_text[] =
-	"usage: xipsecd --policy FILE [--instance NAME] [--interface IF]... [--foreground]\n"
+	"usage: xipsecd --policy FILE [--instance NAME] [--interface PATTERN]... [--foreground]\n"
+	"               [--xdp auto|native|generic|off] [--tc auto|clsact]\n"
 	"               [--log-level error|warning|info|debug]\n"
 	"       xipsecd --teardown [--instance NAME]\n"
 	"       xipsecd --version | --help\n";
 
-enum { OPT_ROLE = 256, OPT_IFINDEX, OPT_LEVEL, OPT_LEVEL_NUMBER, OPT_TEARDOWN, OPT_VERSION };
+enum {
+	OPT_ROLE = 256,
+	OPT_IFINDEX,
+	OPT_LEVEL,
+	OPT_LEVEL_NUMBER,
+	OPT_TEARDOWN,
+	OPT_VERSION,
+	OPT_XDP,
+	OPT_TC
+};
 
 static const struct option long_options[] = {
 	{"policy", required_argument, NULL, 'p'},
 	{"instance", required_argument, NULL, 'n'},
 	{"interface", required_argument, NULL, 'i'},
+	{"xdp", required_argument, NULL, OPT_XDP},
+	{"tc", required_argument, NULL, OPT_TC},
 	{"foreground", no_argument, NULL, 'f'},
 	{"log-level", required_argument, NULL, OPT_LEVEL},
 	{"teardown", no_argument, NULL, OPT_TEARDOWN},
@@ -51,6 +63,32 @@ static int usage(void)
 	return 2;
 }
 
+/* The place of a word in a list; -1 with a message if it is not there. */
+static int place_of(const char *option, const char *word, const char *const *list)
+{
+	for (int i = 0; list[i]; i++)
+		if (!strcmp(list[i], word))
+			return i;
+	fprintf(stderr, "xipsecd: --%s has no '%s'\n", option, word);
+	return -1;
+}
+
+static int take_want(int opt, struct datapath_want *want)
+{
+	/* In the order of their enums. */
+	static const char *const xdp[] = {"auto", "native", "generic", "off", NULL};
+	static const char *const tc[] = {"auto", "clsact", NULL};
+	int place = opt == OPT_XDP ? place_of("xdp", optarg, xdp) : place_of("tc", optarg, tc);
+
+	if (place < 0)
+		return usage();
+	if (opt == OPT_XDP)
+		want->xdp = (enum dp_want_xdp)place;
+	else
+		want->tc = (enum dp_want_tc)place;
+	return -1;
+}
+
 /* -1 to go on, else the exit code. */
 static int take_option(int opt, struct options *o)
 {
@@ -62,8 +100,8 @@ static int take_option(int opt, struct options *o)
 		o->daemon.instance = optarg;
 		return -1;
 	case 'i':
-		if (o->daemon.iface_count == IFACES_MAX) {
-			fprintf(stderr, "xipsecd: at most %d interfaces\n", IFACES_MAX);
+		if (o->daemon.iface_count == PATTERNS_MAX) {
+			fprintf(stderr, "xipsecd: at most %d --interface\n", PATTERNS_MAX);
 			return 2;
 		}
 		o->daemon.ifaces[o->daemon.iface_count++] = optarg;
@@ -78,6 +116,9 @@ static int take_option(int opt, struct options *o)
 	case OPT_LEVEL_NUMBER:
 		o->level = (enum log_level)(atoi(optarg) & 3);
 		return -1;
+	case OPT_XDP:
+	case OPT_TC:
+		return take_want(opt, &o->daemon.want);
 	case OPT_TEARDOWN:
 		o->teardown = true;
 		return -1;

@@ -74,12 +74,16 @@ static json_t *ifaces_json(const struct view_status *status)
 	for (size_t i = 0; i < status->iface_count; i++) {
 		const struct view_iface *iface = &status->ifaces[i];
 
-		json_array_append_new(list,
-				      json_pack("{s:s, s:o, s:b, s:o, s:i, s:b}", "name",
-						iface->name, "xdp", text_json(iface->xdp),
-						"dispatcher", iface->dispatcher, "worker",
-						text_json(iface->worker), "queues",
-						(int)iface->queues, "zero_copy", iface->zero_copy));
+		json_array_append_new(
+			list,
+			json_pack("{s:s, s:s, s:o, s:b, s:o, s:o, s:o, s:o, s:i, "
+				  "s:i, s:b}",
+				  "name", iface->name, "state", iface->state, "xdp",
+				  text_json(iface->xdp), "dispatcher", iface->dispatcher, "in",
+				  text_json(iface->in), "out", text_json(iface->out), "why",
+				  text_json(iface->why), "worker", text_json(iface->worker),
+				  "rx_queues", (int)iface->rx_queues, "queues", (int)iface->queues,
+				  "zero_copy", iface->zero_copy));
 	}
 	return list;
 }

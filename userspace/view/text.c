@@ -96,14 +96,17 @@ static const char *text_of(const json_t *object, const char *key)
 static void print_status(FILE *out, const json_t *data)
 {
 	static const struct column ifaces[] = {
-		{"interface", "name"}, {"xdp", "xdp"},	     {"dispatcher", "dispatcher"},
-		{"worker", "worker"},  {"queues", "queues"}, {"zero copy", "zero_copy"},
+		{"interface", "name"}, {"state", "state"},	   {"in", "in"},
+		{"out", "out"},	       {"rx queues", "rx_queues"}, {"worker", "worker"},
+		{"queues", "queues"},  {"zero copy", "zero_copy"},
 	};
 	static const struct column roles[] = {
 		{"role", "role"},   {"interface", "interface"}, {"pid", "pid"},
 		{"ready", "ready"}, {"restarts", "restarts"},
 	};
 	char up[CELL_MAX];
+	json_t *iface;
+	size_t i;
 
 	duration_text(json_integer_value(json_object_get(data, "uptime")), up, sizeof(up));
 	fprintf(out, "instance    %s (xipsec %s), pid %s, up %s\n", text_of(data, "instance"),
@@ -116,6 +119,9 @@ static void print_status(FILE *out, const json_t *data)
 		text_of(data, "quick_modes"));
 	print_table(out, json_object_get(data, "interfaces"), ifaces,
 		    sizeof(ifaces) / sizeof(*ifaces));
+	json_array_foreach(json_object_get(data, "interfaces"), i, iface)
+		if (json_is_string(json_object_get(iface, "why")))
+			fprintf(out, "%s: %s\n", text_of(iface, "name"), text_of(iface, "why"));
 	fputc('\n', out);
 	print_table(out, json_object_get(data, "roles"), roles, sizeof(roles) / sizeof(*roles));
 }

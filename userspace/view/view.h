@@ -28,8 +28,12 @@ struct view_clock {
 
 struct view_iface {
 	const char *name;
-	const char *xdp; /* "native", "generic", or NULL: not attached */
+	const char *state; /* "filtered", "not there", ... */
+	const char *xdp;   /* "native", "generic", or NULL: not attached */
 	bool dispatcher;
+	const char *in, *out; /* enum dp_ingress and enum dp_tc by name, or NULL */
+	const char *why;      /* nothing better than that, or NULL */
+	unsigned rx_queues;
 	const char *worker; /* name of its TAP, or NULL */
 	unsigned queues;
 	bool zero_copy;
