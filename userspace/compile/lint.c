@@ -20,7 +20,7 @@
 #define PLACE_WORDS  300
 #define LIST_WORDS   1200
 /* Filters looked at in all: some seconds on a slow machine. */
-#define BUDGET 30000000
+#define BUDGET 50000000
 
 struct lint {
 	const struct policy *policy;

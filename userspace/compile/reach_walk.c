@@ -324,7 +324,7 @@ out:
 	return covered;
 }
 
-bool reach_covered(struct reach_walk *w, size_t first)
+bool reach_covered(struct reach_walk *w, const struct xi_prefix *remote, size_t first)
 {
-	return cover_field(w, FIELD_REMOTE, &w->f->remote, first, w->pool.count - first);
+	return cover_field(w, FIELD_REMOTE, remote, first, w->pool.count - first);
 }
