@@ -35,5 +35,10 @@ XI_LIST_TABLE(xi_rect, struct xi_rects);
 XI_LIST_TABLE(xi_tree, struct xi_tree);
 XI_LIST_TABLE(xi_node, struct xi_node);
 XI_LIST_TABLE(xi_step, struct xi_step);
+XI_LIST_TABLE(xi_dense, struct xi_dense);
+XI_LIST_TABLE(xi_dstep, struct xi_dense_step);
+XI_LIST_TABLE(xi_dstep6, struct xi_dense_step6);
+XI_LIST_TABLE(xi_dline, struct xi_dense_line);
+XI_LIST_TABLE(xi_dfilter, struct xi_dense_filter);
 
 #endif

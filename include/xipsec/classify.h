@@ -17,6 +17,7 @@
 #define XIPSEC_CLASSIFY_H
 
 #include <xipsec/abi.h>
+#include <xipsec/dense.h>
 
 /* The filter array, by rank: also what people read with bpftool. */
 struct xi_filter {

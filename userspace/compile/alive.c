@@ -443,3 +443,13 @@ size_t alive_culprits(const struct alive *a, uint32_t *ranks, size_t max, uint32
 	*ret_alive = alive;
 	return n;
 }
+
+void alive_where(const struct alive *a, struct xi_addr *ret_remote, struct xi_addr *ret_local)
+{
+	struct xi_addr *ret[2] = {ret_remote, ret_local};
+
+	for (int which = 0; which < 2; which++) {
+		*ret[which] = (struct xi_addr){.family = a->entries[0].family};
+		memcpy(ret[which]->b, a->side[which].addr[a->worst[which]], 16);
+	}
+}

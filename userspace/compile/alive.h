@@ -47,5 +47,7 @@ bool alive_moved(const struct alive *alive, uint32_t shape);
  * hit; returns how many, at most `max`, and how many are alive there in *ret_alive.
  */
 size_t alive_culprits(const struct alive *alive, uint32_t *ranks, size_t max, uint32_t *ret_alive);
+/* After -E2BIG: two addresses for which the limit was hit. */
+void alive_where(const struct alive *alive, struct xi_addr *ret_remote, struct xi_addr *ret_local);
 
 #endif

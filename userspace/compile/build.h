@@ -36,6 +36,9 @@ struct build {
 
 #define build_at(build, NAME, type, index) (&((type *)(build)->tab[XI_TABLE_##NAME].data)[index])
 
+/* spaces.c: the rectangle of a filter in its cell, as packets or later fragments see it. */
+bool filter_rect(const struct filter *f, uint32_t rank, bool frag, struct xi_rect *ret);
+struct entry make_entry(const struct filter *f, const struct xi_rect *rect);
 /* spaces.c: all tables from image->filters, which must be in order. */
 int build_tables(struct image *image, const struct compile_opts *opts, struct diag *diag);
 /* rows.c: the rows of one space; entries in order of shape. */

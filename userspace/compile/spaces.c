@@ -30,8 +30,8 @@ static bool is_icmp(uint8_t proto)
 	return proto == 1 || proto == 58;
 }
 
-/* The rectangle of a filter in its cell. False when no packet can match it. */
-static bool filter_rect(const struct filter *f, uint32_t rank, bool frag, struct xi_rect *ret)
+/* False when no packet can match it. */
+bool filter_rect(const struct filter *f, uint32_t rank, bool frag, struct xi_rect *ret)
 {
 	struct xi_rect rect = {0, 65535, 0, 65535, rank, f->action};
 
@@ -56,7 +56,7 @@ static bool filter_rect(const struct filter *f, uint32_t rank, bool frag, struct
 	return true;
 }
 
-static struct entry make_entry(const struct filter *f, const struct xi_rect *rect)
+struct entry make_entry(const struct filter *f, const struct xi_rect *rect)
 {
 	struct entry e = {.band = f->band,
 			  .remote_len = f->remote.len,

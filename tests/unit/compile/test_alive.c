@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "compile/alive.h"
+#include "compile/dense.h"
 #include "util/addr.h"
 
 #define ENTRIES_MAX 120
@@ -214,6 +214,119 @@ static void no_filters_no_shapes(void **unused)
 	alive_close(NULL);
 }
 
+/* ------------------------------------------------------------------- picking */
+
+static const size_t value_sizes[XI_TABLE_MAX] = {
+#define XI_TABLE(NAME, name, type) sizeof(type),
+#include <xipsec/tables.def>
+#undef XI_TABLE
+};
+
+/* `each` filters of every pair of lengths from 9 to 32 at 165.165.165.165: 576 shapes. */
+#define NEST	   24
+#define NEST_PAIRS (NEST * NEST)
+
+static struct entry *nested(size_t each)
+{
+	struct entry *entries = calloc(NEST_PAIRS * each, sizeof(*entries));
+
+	assert_non_null(entries);
+	for (size_t i = 0; i < NEST_PAIRS * each; i++) {
+		struct entry *e = &entries[i];
+		struct xi_addr addr = {.family = 4, .b = {165, 165, 165, 165}};
+
+		e->family = 4;
+		e->shape = i / each;
+		e->remote_len = 32 - e->shape / NEST;
+		e->local_len = 32 - e->shape % NEST;
+		e->rect = (struct xi_rect){.x_lo = i % each, .x_hi = 65535, .y_hi = 65535};
+		e->rect.filter = i;
+		e->rect.action = XI_ACT_BLOCK;
+		xi_addr_mask(&addr, e->remote_len);
+		memcpy(e->remote, addr.b, 16);
+		addr = (struct xi_addr){.family = 4, .b = {165, 165, 165, 165}};
+		xi_addr_mask(&addr, e->local_len);
+		memcpy(e->local, addr.b, 16);
+	}
+	return entries;
+}
+
+static void build_free(struct build *build)
+{
+	for (int t = 0; t < XI_TABLE_MAX; t++)
+		free(build->tab[t].data);
+}
+
+static struct build build_new(struct image *image, struct diag *diag)
+{
+	struct build build = {.image = image, .diag = diag};
+
+	for (int t = 0; t < XI_TABLE_MAX; t++)
+		build.tab[t].size = value_sizes[t];
+	return build;
+}
+
+static void what_is_too_much_becomes_a_dense_list(void **unused)
+{
+	struct entry *entries = nested(7);
+	struct diag diag = {0};
+	struct build build = build_new(NULL, &diag);
+	size_t count = NEST_PAIRS * 7, stay = count;
+	struct alive *alive = NULL;
+	uint32_t list = 7, budget = 64;
+
+	assert_int_equal(
+		dense_pick(&build, entries, &stay, NEST_PAIRS, NULL, NULL, NEST_PAIRS, &list), 0);
+	assert_int_equal(list, DENSE_NONE);
+	assert_int_equal(stay, count);
+	assert_int_equal(dense_pick(&build, entries, &stay, NEST_PAIRS, NULL, NULL, budget, &list),
+			 0);
+	assert_int_equal(list, 0);
+	assert_int_equal(stay, budget * 7);
+	for (size_t i = 1; i < count; i++)
+		assert_true(i == stay || entries[i - 1].rect.filter < entries[i].rect.filter);
+	assert_int_equal(build.tab[XI_TABLE_DFILTER].count, count - stay);
+	assert_int_equal(alive_open(entries, stay, NEST_PAIRS, NULL, NULL, &alive), 0);
+	assert_int_equal(alive_most(alive, NULL), budget);
+	alive_close(alive);
+	build_free(&build);
+	diag_free(&diag);
+	free(entries);
+}
+
+static void what_is_too_much_for_it_is_refused_in_words(void **unused)
+{
+	struct entry *entries = nested(10);
+	struct filter *filters = calloc(NEST_PAIRS * 10, sizeof(*filters));
+	struct image image = {.filters = filters, .count = NEST_PAIRS * 10};
+	struct diag diag = {0};
+	struct build build = build_new(&image, &diag);
+	size_t stay = NEST_PAIRS * 10;
+	uint32_t list = 7;
+
+	assert_non_null(filters);
+	for (size_t i = 0; i < image.count; i++) {
+		filters[i].rule = i / 10 % 5;
+		filters[i].rule_name = filters[i].rule % 2 ? "odd" : "even";
+	}
+	assert_int_equal(dense_pick(&build, entries, &stay, NEST_PAIRS, NULL, NULL, 64, &list),
+			 -EINVAL);
+	assert_int_equal(list, DENSE_NONE);
+	assert_int_equal(stay, image.count);
+	assert_int_equal(diag.errors, 1);
+	assert_string_equal(
+		diag.entries[0].text,
+		"too many kinds of filters overlap: between 165.165.165.165 and 165.165.165.165 "
+		"here, 576 pairs of prefix lengths meet, by the rules 'even', 'odd', 'even' and "
+		"others. "
+		"64 are looked up one by one, and what is beyond that may have 4096 filters at "
+		"most");
+	build_free(&build);
+	diag_free(&diag);
+	free(filters);
+	free(entries);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -221,6 +334,8 @@ int main(void)
 		cmocka_unit_test(a_limit_is_kept_or_refused),
 		cmocka_unit_test(small_shapes_go_first),
 		cmocka_unit_test(no_filters_no_shapes),
+		cmocka_unit_test(what_is_too_much_becomes_a_dense_list),
+		cmocka_unit_test(what_is_too_much_for_it_is_refused_in_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
