@@ -37,6 +37,13 @@ struct xi_cursor {
 	__u32 left; /* bytes from pos to the end of the packet, linear or not */
 };
 
+/* What there is to parse. The context is a struct xdp_md or a struct __sk_buff. */
+struct xi_frame {
+	void *ctx, *data, *data_end; /* the linear bytes */
+	__u32 len;		     /* of the whole frame */
+	bool xdp;
+};
+
 struct xi_vlan_hdr {
 	__be16 tci, proto;
 };
@@ -253,50 +260,70 @@ static __always_inline bool xi_parse_ipv6_frag(const struct xi_ipv6_frag *frag, 
 }
 
 /*
- * Walks to the upper-layer protocol. ESP and AH end the walk: what follows
- * them is for their SA. So does whatever is no extension header to us.
+ * Walks to the upper-layer protocol, from the byte `at` of the frame on; `left`
+ * bytes of the packet begin there. ESP and AH end the walk: what follows them is
+ * for their SA. So does whatever is no extension header to us. Returns where it
+ * ended, or what is wrong, negative.
  */
-static __always_inline enum xi_parse_result xi_parse_ipv6_chain(struct xi_cursor *cur,
-								struct xi_run *run)
+static __always_inline int xi_ipv6_chain(const void *data, const void *data_end, __u32 at,
+					 __u32 left, struct xi_run *run)
 {
 	struct xi_pkt *pkt = &run->pkt;
 
 	for (int i = 0; i <= XI_EXT_MAX; i++) {
-		enum xi_parse_result res;
-		const struct xi_ipv6_ext *ext;
-		__u32 bytes;
+		const struct xi_ipv6_ext *ext = data + at;
+		__u32 bytes = 8;
 
 		if (!XI_IS_EXT(pkt->proto))
-			return XI_PARSE_OK;
-		if (i == XI_EXT_MAX)
+			return at;
+		if (i == XI_EXT_MAX || bytes > left)
 			break;
-		res = xi_need(cur, 8);
-		if (res != XI_PARSE_OK)
-			return res;
-		ext = cur->pos;
-		bytes = 8;
+		if (data + at + 8 > data_end)
+			return -XI_PARSE_SHORT;
 		if (pkt->proto != XI_PROTO_FRAGMENT)
 			bytes += ext->len * 8;
-		else if (!xi_parse_ipv6_frag(cur->pos, run, cur->left - bytes))
-			return XI_PARSE_BAD;
-		if (bytes > cur->left)
-			return XI_PARSE_BAD;
+		else if (!xi_parse_ipv6_frag((const void *)ext, run, left - bytes))
+			break;
+		if (bytes > left)
+			break;
 		pkt->proto = ext->nexthdr;
-		xi_skip(cur, bytes);
+		at += bytes;
+		left -= bytes;
 		/* Behind the header of a later fragment is the middle of something. */
 		if (pkt->flags & XI_PKT_LATER_FRAG)
-			return XI_PARSE_OK;
+			return at;
 	}
-	return XI_PARSE_BAD;
+	return -XI_PARSE_BAD;
 }
 
-static __always_inline enum xi_parse_result xi_parse_ipv6(struct xi_cursor *cur, struct xi_run *run)
+/*
+ * Global functions: the verifier looks into each once, and not once for every way
+ * that leads here, nor at what follows once for every length of a chain.
+ */
+#define XI_CHAIN(name, context)                                                                    \
+	__noinline int name(context *ctx, struct xi_run *run, __u32 at, __u32 left)                \
+	{                                                                                          \
+		if (!run || at > XI_CHAIN_BEGIN_MAX)                                               \
+			return -XI_PARSE_BAD;                                                      \
+		return xi_ipv6_chain((void *)(long)ctx->data, (void *)(long)ctx->data_end, at,     \
+				     left, run);                                                   \
+	}
+
+#define XI_CHAIN_BEGIN_MAX 128 /* Ethernet, two tags, IPv6: 62 */
+#define XI_CHAIN_BYTES_MAX (XI_EXT_MAX * 2048)
+
+XI_CHAIN(xi_xdp_chain, struct xdp_md)
+XI_CHAIN(xi_skb_chain, struct __sk_buff)
+
+static __always_inline enum xi_parse_result xi_parse_ipv6(struct xi_frame *frame,
+							  struct xi_cursor *cur, struct xi_run *run)
 {
 	struct xi_pkt *pkt = &run->pkt;
 	enum xi_parse_result res = xi_need(cur, sizeof(struct xi_ipv6_hdr));
 	const struct xi_ipv6_hdr *ip = cur->pos;
-	__u32 payload;
+	__u32 payload, at, walked;
 	__u8 hop_limit;
+	int end;
 
 	if (res != XI_PARSE_OK)
 		return res;
@@ -317,25 +344,32 @@ static __always_inline enum xi_parse_result xi_parse_ipv6(struct xi_cursor *cur,
 	cur->left = sizeof(*ip) + payload;
 	run->frag = XI_FRAG_NONE; /* it may be the second try */
 	xi_skip(cur, sizeof(*ip));
-	res = xi_parse_ipv6_chain(cur, run);
-	if (res != XI_PARSE_OK)
-		return res;
+	if (XI_IS_EXT(pkt->proto)) {
+		at = cur->pos - frame->data;
+		end = frame->xdp ? xi_xdp_chain(frame->ctx, run, at, cur->left)
+				 : xi_skb_chain(frame->ctx, run, at, cur->left);
+		if (end < 0)
+			return -end;
+		walked = end - at;
+		if (walked > XI_CHAIN_BYTES_MAX)
+			return XI_PARSE_BAD;
+		xi_skip(cur, walked);
+	}
 	return xi_parse_upper(cur, run, hop_limit);
 }
 
 /*
- * Parses the frame of `frame_len` bytes whose first ones are at data. run->pkt
+ * Parses a frame. run->pkt
  * must be zero but for dir, and is filled as on ingress; xi_pkt_turn() makes it one
  * that leaves. XI_PKT_LOCAL_IS_ME and subnet broadcasts are the caller's to find
  * out. The MAC addresses say nothing here: who forges them (or an ARP
  * answer) must not get a packet treated as a broadcast.
  */
-static __always_inline enum xi_parse_result xi_parse(void *data, void *data_end, __u32 frame_len,
-						     struct xi_run *run)
+static __always_inline enum xi_parse_result xi_parse(struct xi_frame *frame, struct xi_run *run)
 {
-	struct xi_cursor cur = {.pos = data, .end = data_end, .left = frame_len};
+	struct xi_cursor cur = {.pos = frame->data, .end = frame->data_end, .left = frame->len};
 	enum xi_parse_result res = xi_need(&cur, ETH_HLEN);
-	const struct ethhdr *eth = data;
+	const struct ethhdr *eth = cur.pos;
 	__be16 proto;
 
 	if (res != XI_PARSE_OK)
@@ -357,7 +391,7 @@ static __always_inline enum xi_parse_result xi_parse(void *data, void *data_end,
 	if (proto == bpf_htons(ETH_P_IP))
 		return xi_parse_ipv4(&cur, run);
 	if (proto == bpf_htons(ETH_P_IPV6))
-		return xi_parse_ipv6(&cur, run);
+		return xi_parse_ipv6(frame, &cur, run);
 	return XI_PARSE_NOT_IP;
 }
 

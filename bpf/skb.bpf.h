@@ -26,9 +26,14 @@ static __always_inline int xi_skb_drop(struct xi_run *run, enum xi_reason reason
 /* A global function: the verifier looks into it once and not once a caller. */
 __noinline int xi_skb_parse_linear(struct __sk_buff *skb, struct xi_run *run)
 {
-	if (!run)
-		return XI_PARSE_BAD;
-	return xi_parse((void *)(long)skb->data, (void *)(long)skb->data_end, skb->len, run);
+	struct xi_frame frame = {
+		.ctx = skb,
+		.data = (void *)(long)skb->data,
+		.data_end = (void *)(long)skb->data_end,
+		.len = skb->len,
+	};
+
+	return run ? xi_parse(&frame, run) : XI_PARSE_BAD;
 }
 
 /* Parses; if the headers are not in the linear part, once more with them there. */

@@ -24,10 +24,15 @@ static __always_inline int xi_ingress_worker(struct xi_run *run, __u32 queue)
 /* A global function: the verifier looks into it once and not once a caller. */
 __noinline int xi_xdp_parse(struct xdp_md *ctx, struct xi_run *run)
 {
-	if (!run)
-		return XI_PARSE_BAD;
-	return xi_parse((void *)(long)ctx->data, (void *)(long)ctx->data_end,
-			bpf_xdp_get_buff_len(ctx), run);
+	struct xi_frame frame = {
+		.ctx = ctx,
+		.data = (void *)(long)ctx->data,
+		.data_end = (void *)(long)ctx->data_end,
+		.len = bpf_xdp_get_buff_len(ctx),
+		.xdp = true,
+	};
+
+	return run ? xi_parse(&frame, run) : XI_PARSE_BAD;
 }
 
 /* Is a fragment's frame for the MAC address of the interface itself? */
