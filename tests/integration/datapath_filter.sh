@@ -239,7 +239,7 @@ if [ -e "$pass" ] && ip -n $bob link set dev other xdp obj "$pass" sec xdp 2>"$t
 	is "which is not replaced" "$their" \
 		"$(ip -n $bob -d link show other | sed -n 's,.*prog/xdp id \([0-9]*\).*,\1,p')"
 	is "what arrives is filtered at TC ingress then" tc "$(sed -n 's,^ready [^ ]* \([a-z]*\)/.*,\1,p' "$tmp/events")"
-	holds "and a warning names it" grep -q "^warning: .*, id $their) is attached and does not share" "$tmp/err"
+	holds "and a warning names it" grep -q "^other: warning: .*, id $their) is attached and does not share" "$tmp/err"
 	ip -n $bob link set dev other xdp off
 	kill_holder
 	open_datapath wire other
@@ -253,7 +253,7 @@ ip -n $bob link add plain type bridge 2>/dev/null && ip -n $bob link set plain u
 if ip -n $bob link show plain >/dev/null 2>&1; then
 	open_datapath wire plain
 	is "without native XDP it is generic" generic "$(sed -n 's,^ready [^ ]* \([a-z]*\)/.*,\1,p' "$tmp/events")"
-	holds "and a warning says so" grep -q "^warning: .*slower generic mode" "$tmp/err"
+	holds "and a warning says so" grep -q "^plain: warning: .*slower generic mode" "$tmp/err"
 	kill_holder
 else
 	n=$((n + 1)); echo "ok $n - without native XDP it is generic # SKIP no bridge here"

@@ -290,7 +290,7 @@ static bool still_attached(struct daemon *d, struct iface *iface)
 	if (datapath_iface_state(d->dp, iface->ifindex, &state) ||
 	    (state.ingress != DP_INGRESS_NONE && state.egress != DP_TC_NONE))
 		return true;
-	log_warning("%s: %s, somebody took the program away; attaching it again", iface->name,
+	log_warning("%s: somebody took our program away (%s); attaching it again", iface->name,
 		    state.why);
 	return false;
 }

@@ -148,6 +148,35 @@ static int ingress_tc(struct datapath *dp, int ifindex, const struct dp_xdp *xdp
 	return xdp->who == DP_XDP_OURS ? dp_xdp_detach(dp->instance, ifindex) : 0;
 }
 
+/* Ours, but in the other mode than is wanted now; or native was never tried. */
+static bool is_wrong_mode(const struct datapath *dp, const struct dp_xdp *xdp,
+			  const struct xi_iface *iface)
+{
+	if (xdp->who != DP_XDP_OURS || xdp->dispatcher)
+		return false;
+	switch (dp->want.xdp) {
+	case DP_WANT_XDP_AUTO:
+		return xdp->generic && !iface->native_errno;
+	case DP_WANT_XDP_NATIVE:
+		return xdp->generic;
+	case DP_WANT_XDP_GENERIC:
+		return !xdp->generic;
+	case DP_WANT_XDP_OFF:
+		break;
+	}
+	return false;
+}
+
+/* The two modes exclude each other, so TC ingress filters while XDP is changed. */
+static int make_room(struct datapath *dp, int ifindex, struct dp_xdp *xdp, struct diag *diag)
+{
+	int err = dp_tc_attach(dp, ifindex, DP_PROG_TC_INGRESS, diag);
+
+	if (!err)
+		err = dp_xdp_detach(dp->instance, ifindex);
+	return err ? err : dp_xdp_look(dp->instance, ifindex, xdp);
+}
+
 /* ret_new: nothing of ours was there before. */
 static int ingress_attach(struct datapath *dp, int ifindex, struct xi_iface *iface, bool *ret_new,
 			  struct diag *diag)
@@ -163,6 +192,11 @@ static int ingress_attach(struct datapath *dp, int ifindex, struct xi_iface *ifa
 	}
 	*ret_new = xdp.who != DP_XDP_OURS &&
 		   dp_tc_look(dp->instance, ifindex, DP_PROG_TC_INGRESS, &ahead) == DP_TC_NONE;
+	if (is_wrong_mode(dp, &xdp, iface)) {
+		err = make_room(dp, ifindex, &xdp, diag);
+		if (err)
+			return err;
+	}
 	err = -EOPNOTSUPP;
 	if (dp->want.xdp != DP_WANT_XDP_OFF)
 		err = dp_xdp_attach(dp, ifindex, &xdp, iface, diag);
@@ -308,11 +342,24 @@ const char *datapath_tc_name(enum dp_tc tc)
 
 /* ------------------------------------------------------- attach and detach */
 
+/* What was said from `first` on was said of this interface. */
+static void name_place(struct diag *diag, size_t first, int ifindex)
+{
+	char name[IF_NAMESIZE];
+
+	if (!diag || !if_indextoname(ifindex, name))
+		return;
+	for (size_t i = first; i < diag->count; i++)
+		if (!diag->entries[i].file)
+			diag->entries[i].file = strdup(name);
+}
+
 int datapath_attach(struct datapath *dp, int ifindex, enum xi_iface_class klass, struct diag *diag)
 {
 	struct xi_iface before, iface = {0};
 	bool known, ingress_new = false;
 	uint32_t key = ifindex;
+	size_t first = 0;
 	int err;
 
 	if (!dp->ctl->generation) {
@@ -321,6 +368,7 @@ int datapath_attach(struct datapath *dp, int ifindex, enum xi_iface_class klass,
 		return -EINVAL;
 	}
 	dp_log_begin();
+	first = diag ? diag->count : 0;
 	known = !bpf_map_lookup_elem(dp->map[DP_MAP_IFACE], &key, &before);
 	if (known)
 		iface = before;
@@ -346,6 +394,7 @@ int datapath_attach(struct datapath *dp, int ifindex, enum xi_iface_class klass,
 	}
 out:
 	dp_log_end(err, diag);
+	name_place(diag, first, ifindex);
 	return err;
 }
 

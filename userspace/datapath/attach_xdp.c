@@ -168,7 +168,8 @@ static int attach_new(struct datapath *dp, int ifindex, const struct dp_xdp *now
 		if (!err)
 			return 0;
 	}
-	iface->native_errno = -err;
+	/* Not tried is not refused. */
+	iface->native_errno = dp->want.xdp == DP_WANT_XDP_GENERIC && !shared_generic ? 0 : -err;
 	if (dp->want.xdp == DP_WANT_XDP_NATIVE)
 		return err;
 	dp_log_kernel_said(text, sizeof(text));
