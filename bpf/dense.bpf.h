@@ -219,4 +219,55 @@ __noinline __u64 xi_dense_find(const struct xi_pkt *pkt, __u32 index, __u32 best
 	return XI_NOTHING;
 }
 
+/* The first rectangle in one line of two vectors, as xi_dense_line(). */
+__noinline __u32 xi_dense_line2(__u32 first, __u32 second)
+{
+	const struct xi_dense_line *l0 = xi_at(xi_dline, first), *l1 = xi_at(xi_dline, second);
+	__u64 word;
+	__u32 k;
+
+	if (!l0 || !l1)
+		return XI_NO_FILTER;
+#pragma unroll
+	for (k = 0; k < 8; k++) {
+		word = l0->filters[k] & l1->filters[k];
+		if (word)
+			return 64 * k + xi_lowest_bit(word);
+	}
+	return 512;
+}
+
+/*
+ * The best of many rectangles in one cell: a dense list in which only ports are left to
+ * tell filters apart. XI_FOUND(), XI_NOTHING or XI_DAMAGED.
+ */
+__noinline __u64 xi_dense_rects(__u32 index, __u32 x, __u32 y)
+{
+	const struct xi_dense *dense = xi_at(xi_dense, index);
+	const struct xi_dense_step *sx, *sy;
+	const struct xi_dense_filter *filter;
+	__u32 i, line, at;
+	__u64 summary;
+
+	if (!dense)
+		return XI_DAMAGED;
+	sx = xi_at(xi_dstep, xi_dense_search(dense->field[XI_DENSE_REMOTE_PORT].first,
+					     dense->field[XI_DENSE_REMOTE_PORT].count, x));
+	sy = xi_at(xi_dstep, xi_dense_search(dense->field[XI_DENSE_LOCAL_PORT].first,
+					     dense->field[XI_DENSE_LOCAL_PORT].count, y));
+	if (!sx || !sy)
+		return XI_DAMAGED;
+	summary = sx->summary & sy->summary;
+	for (i = 0; i < XI_DENSE_LINES && summary; i++) {
+		line = xi_lowest_bit(summary) >> 3;
+		summary &= ~(0xffull << 8 * line);
+		at = xi_dense_line2(sx->vector + line, sy->vector + line);
+		if (at == 512)
+			continue;
+		filter = xi_at(xi_dfilter, dense->first_filter + 512 * line + at);
+		return filter ? XI_FOUND(filter->filter, filter->action) : XI_DAMAGED;
+	}
+	return XI_NOTHING;
+}
+
 #endif

@@ -54,3 +54,22 @@ int dense_many(struct __sk_buff *skb)
 	bpf_loop(count, dense_step, NULL, 0);
 	return 0;
 }
+
+/* The same for a list of rectangles. */
+static int rects_step(__u32 i, void *unused)
+{
+	struct xi_pkt *pkt = bpf_map_lookup_elem(&xi_trace, &i);
+	__u64 *answer = bpf_map_lookup_elem(&xi_answers, &i);
+
+	if (!answer || !pkt)
+		return 1;
+	*answer = xi_dense_rects(dense_index, pkt->remote_port, pkt->local_port);
+	return 0;
+}
+
+SEC("tc")
+int rects_many(struct __sk_buff *skb)
+{
+	bpf_loop(count, rects_step, NULL, 0);
+	return 0;
+}

@@ -110,6 +110,17 @@ static int close_engine(void **unused)
 	return 0;
 }
 
+/* Into the maps. */
+static void place(struct build *build)
+{
+	for (int t = 0; t < XI_TABLE_MAX; t++) {
+		assert_true(build->tab[t].count <= capacities[t]);
+		if (build->tab[t].count)
+			memcpy(memory[t], build->tab[t].data, build->tab[t].count * value_sizes[t]);
+		free(build->tab[t].data);
+	}
+}
+
 /* A dense list of the whole image, which is all of one space. */
 static void load(const struct image *image, bool frag)
 {
@@ -131,16 +142,11 @@ static void load(const struct image *image, bool frag)
 		assert_int_equal(dense_build(&build, entries, count), -E2BIG);
 		memset(memory[XI_TABLE_DENSE], 0, sizeof(struct xi_dense));
 	}
-	for (int t = 0; t < XI_TABLE_MAX; t++) {
-		assert_true(build.tab[t].count <= capacities[t]);
-		if (build.tab[t].count)
-			memcpy(memory[t], build.tab[t].data, build.tab[t].count * value_sizes[t]);
-		free(build.tab[t].data);
-	}
+	place(&build);
 	free(entries);
 }
 
-static uint64_t run(size_t count, uint32_t index, uint32_t best)
+static uint64_t run_program(struct bpf_program *prog, size_t count, uint32_t index, uint32_t best)
 {
 	char frame[64] = {0};
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = sizeof(frame),
@@ -150,8 +156,13 @@ static uint64_t run(size_t count, uint32_t index, uint32_t best)
 	skel->bss->dense_index = index;
 	skel->bss->best = best;
 	memset(answers, 0xee, count * sizeof(*answers));
-	assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(skel->progs.dense_many), &opts), 0);
+	assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(prog), &opts), 0);
 	return opts.duration;
+}
+
+static uint64_t run(size_t count, uint32_t index, uint32_t best)
+{
+	return run_program(skel->progs.dense_many, count, index, best);
 }
 
 static void compare(const char *what, const struct image *image, size_t count)
@@ -454,6 +465,70 @@ static void the_hardest_lists_are_exact_and_bounded(void **unused)
 	compared = matched = 0;
 }
 
+static void random_rects(size_t count, unsigned width)
+{
+	struct xi_rect *rects = calloc(count, sizeof(*rects));
+	struct build build = {0};
+	uint64_t ns = ~0ull;
+
+	assert_non_null(rects);
+	for (int t = 0; t < XI_TABLE_MAX; t++)
+		build.tab[t].size = value_sizes[t];
+	for (size_t i = 0; i < count; i++) {
+		struct xi_rect *r = &rects[i];
+
+		draw_range(&r->x_lo, &r->x_hi);
+		draw_range(&r->y_lo, &r->y_hi);
+		if (r->x_hi - r->x_lo > (int)width)
+			r->x_hi = r->x_lo + width;
+		if (r->y_hi - r->y_lo > (int)width)
+			r->y_hi = r->y_lo + width;
+		r->filter = 3 * i;
+		r->action = XI_ACT_PERMIT + draw(3);
+	}
+	assert_int_equal(dense_build_rects(&build, rects, count), 0);
+	place(&build);
+	for (size_t i = 0; i < PACKETS; i++)
+		trace[i] = (struct xi_pkt){.remote_port = draw(2) ? PICK(ports) : draw(65536),
+					   .local_port = draw(2) ? PICK(ports) : draw(65536)};
+	run_program(skel->progs.rects_many, PACKETS, 0, 0);
+	for (size_t i = 0; i < PACKETS; i++) {
+		uint64_t want = NOTHING;
+
+		for (size_t k = 0; k < count && want == NOTHING; k++)
+			if (rects[k].x_lo <= trace[i].remote_port &&
+			    rects[k].x_hi >= trace[i].remote_port &&
+			    rects[k].y_lo <= trace[i].local_port &&
+			    rects[k].y_hi >= trace[i].local_port)
+				want = (uint64_t)rects[k].action << 32 | rects[k].filter;
+		assert_int_equal(answers[i], want);
+		compared++;
+		matched += want != NOTHING;
+	}
+	for (size_t i = 0; i < PACKETS; i++)
+		trace[i] = (struct xi_pkt){.remote_port = draw(65536), .local_port = draw(65536)};
+	for (int i = 0; i < 10; i++) {
+		uint64_t took = run_program(skel->progs.rects_many, PACKETS, 0, 0);
+
+		ns = took < ns ? took : ns;
+	}
+	print_message("           %zu rectangles: %lu ns a packet\n", count,
+		      (unsigned long)(ns / PACKETS));
+	free(rects);
+}
+
+static void rectangles_of_one_cell(void **unused)
+{
+	static const size_t counts[] = {1, 2, 18, 100, 511, 512, 513, 1000, XI_DENSE_MAX};
+
+	state = 31;
+	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++) {
+		random_rects(counts[i], 65535);
+		random_rects(counts[i], 2000);
+	}
+	report();
+}
+
 /* Only what is better than the filter that another engine found counts. */
 static void a_better_rank_is_not_told(void **unused)
 {
@@ -516,6 +591,7 @@ int main(void)
 		cmocka_unit_test(the_largest_lists_as_the_model_has_them),
 		cmocka_unit_test(prefixes_in_prefixes),
 		cmocka_unit_test(the_hardest_lists_are_exact_and_bounded),
+		cmocka_unit_test(rectangles_of_one_cell),
 		cmocka_unit_test(a_better_rank_is_not_told),
 		cmocka_unit_test(damaged_tables_are_noticed),
 	};

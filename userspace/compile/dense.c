@@ -286,7 +286,8 @@ static int by_rank(const void *pa, const void *pb)
 	return (*a)->rect.filter < (*b)->rect.filter ? -1 : (*a)->rect.filter > (*b)->rect.filter;
 }
 
-static int fill(struct dense *d, int64_t index)
+/* `ports`: nothing but the two port fields. */
+static int fill(struct dense *d, int64_t index, bool ports)
 {
 	int64_t filters = tab_add(&d->build->tab[XI_TABLE_DFILTER], d->count);
 	struct xi_dense dense = {.filters = d->count, .lines = d->lines, .first_filter = filters};
@@ -297,12 +298,14 @@ static int fill(struct dense *d, int64_t index)
 			  filters + i) = (struct xi_dense_filter){d->entries[i]->rect.filter,
 								  d->entries[i]->rect.action};
 	for (int f = 0; !err && f < XI_DENSE_FIELDS; f++)
-		err = add_field(d, f, &dense.field[f]);
+		if (!ports || f == XI_DENSE_REMOTE_PORT || f == XI_DENSE_LOCAL_PORT)
+			err = add_field(d, f, &dense.field[f]);
 	*build_at(d->build, DENSE, struct xi_dense, index) = dense;
 	return err;
 }
 
-int64_t dense_build(struct build *build, const struct entry *entries, size_t count)
+static int64_t build_list(struct build *build, const struct entry *entries, size_t count,
+			  bool ports)
 {
 	const struct entry **sorted = NULL;
 	struct dense d = {.build = build, .count = count, .lines = (count + 511) / 512};
@@ -320,12 +323,34 @@ int64_t dense_build(struct build *build, const struct entry *entries, size_t cou
 		sorted[i] = &entries[i];
 	qsort(sorted, count, sizeof(*sorted), by_rank);
 	d.entries = sorted;
-	err = fill(&d, index);
+	err = fill(&d, index, ports);
 out:
 	free(sorted);
 	free(d.events);
 	free(d.seen);
 	return err ? err : index;
+}
+
+int64_t dense_build(struct build *build, const struct entry *entries, size_t count)
+{
+	return build_list(build, entries, count, false);
+}
+
+int64_t dense_build_rects(struct build *build, const struct xi_rect *rects, size_t count)
+{
+	struct entry *entries;
+	int64_t index;
+
+	if (count > XI_DENSE_MAX)
+		return -E2BIG;
+	entries = calloc(count ? count : 1, sizeof(*entries));
+	if (!entries)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		entries[i].rect = rects[i];
+	index = build_list(build, entries, count, true);
+	free(entries);
+	return index;
 }
 
 /* ------------------------------------------------------------------- picking */

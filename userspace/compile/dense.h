@@ -11,6 +11,12 @@
  */
 int64_t dense_build(struct build *build, const struct entry *entries, size_t count);
 
+/*
+ * The same for the rectangles of one cell, best rank first: looked up by ports
+ * alone (xi_dense_rects()).
+ */
+int64_t dense_build_rects(struct build *build, const struct xi_rect *rects, size_t count);
+
 #define DENSE_NONE UINT32_MAX
 
 /*
