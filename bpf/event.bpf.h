@@ -87,7 +87,8 @@ static __noinline int xi_event_hosts(const struct xi_run *run, enum xi_event_kin
 }
 
 /* One a second for what the filter tells apart: the SA to come will cover it. */
-static __noinline int xi_event_need_sa(const struct xi_run *run, enum xi_reason reason)
+static __noinline __attribute__((unused)) int xi_event_need_sa(const struct xi_run *run,
+							       enum xi_reason reason)
 {
 	const struct xi_filter *filter = xi_run_filter(run);
 	struct xi_acquire_key key = {};

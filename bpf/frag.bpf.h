@@ -81,23 +81,19 @@ static __noinline int xi_frag_store(const struct xi_run *run)
 
 /* ----------------------------------------------------------- without a first */
 
-/* Does it cover every packet between its hosts, as far as a later fragment shows them? */
-static __always_inline bool xi_frag_sees_all_of(const struct xi_run *run,
-						const struct xi_filter *filter)
+/* Does it ask for something that a later fragment of IPv4 does not show? */
+static __always_inline bool xi_frag_hides(const struct xi_filter *filter)
 {
-	__u8 hidden = XI_F_ICMP_TYPE | XI_F_ICMP_CODE;
-
-	/* Of IPv6 the protocol is hidden too: RFC 8200 4.5 takes it from the first fragment. */
-	if (run->pkt.family == 6)
-		hidden |= XI_F_PROTO;
-	return !(filter->flags & hidden) && !filter->remote_port_lo && !filter->local_port_lo &&
-	       filter->remote_port_hi == 0xffff && filter->local_port_hi == 0xffff;
+	return filter->flags & (XI_F_ICMP_TYPE | XI_F_ICMP_CODE) || filter->remote_port_lo ||
+	       filter->local_port_lo || filter->remote_port_hi != 0xffff ||
+	       filter->local_port_hi != 0xffff;
 }
 
 /*
  * The later-fragment space named this filter (or none). That is the verdict of the
- * whole packet too if the filter asks for nothing that is hidden, and no filter
- * above it does so in a way that this space leaves out.
+ * whole packet too if the filter asks for nothing that is hidden, and none of those
+ * that the space leaves out stands above it. Of IPv6 nothing is certain, as the
+ * protocol itself is hidden: RFC 8200 4.5 takes it from the first fragment alone.
  */
 static __always_inline bool xi_frag_decided(const struct xi_run *run,
 					    const struct xi_filter *filter)
@@ -105,18 +101,19 @@ static __always_inline bool xi_frag_decided(const struct xi_run *run,
 	struct xi_ctl *ctl;
 	__u32 zero = 0;
 
-	if (run->filter_idx != XI_NO_FILTER && (!filter || !xi_frag_sees_all_of(run, filter)))
+	if (run->pkt.family == 6 ||
+	    (run->filter_idx != XI_NO_FILTER && (!filter || xi_frag_hides(filter))))
 		return false;
 	ctl = bpf_map_lookup_elem(&xi_ctl, &zero);
-	return ctl &&
-	       run->filter_idx <=
-		       ctl->list[run->slot & 1].frag_bound[run->pkt.dir & 1][run->pkt.family == 6];
+	return ctl && run->filter_idx <=
+			      ctl->list[run->slot & 1]
+				      .frag_bound[run->pkt.dir & 1][run->pkt.proto == IPPROTO_UDP];
 }
 
 /*
  * A fragment was classified: what is that worth? Of an undecided one of IPv4 this
- * space permits only what is permitted with any ports. Of IPv6, where a later
- * fragment may lie about its protocol, nothing may pass.
+ * space permits only what is permitted with any ports. Of IPv6, which may lie about
+ * its protocol, nothing may pass.
  */
 static __noinline int xi_frag_settle(struct xi_run *run, const struct xi_filter *filter)
 {

@@ -38,6 +38,7 @@ struct {
 XI_PROG_SLOTS(xi_xdp_slots);
 XI_PROG_SLOTS(xi_ext_slots);
 XI_PROG_SLOTS(xi_tc_slots);
+XI_PROG_SLOTS(xi_nf_slots);
 
 /* BPF */
 struct {

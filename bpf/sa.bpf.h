@@ -23,7 +23,7 @@ static __noinline struct xi_sa_in *xi_sa_in_find(const struct xi_run *run)
  * is the form of bit i of XI_FORM_*: 0 both ports, 1 the local one, 2 the remote
  * one, 3 the protocol alone, 4 neither.
  */
-static __noinline struct xi_sa_out *xi_sa_out_find(const struct xi_run *run)
+static __noinline __attribute__((unused)) struct xi_sa_out *xi_sa_out_find(const struct xi_run *run)
 {
 	struct xi_sa_out_key key = {};
 	struct xi_sa_out *sa = NULL;

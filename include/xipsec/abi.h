@@ -84,6 +84,7 @@ enum xi_hook {
 	XI_HOOK_TC_EGRESS,
 	XI_HOOK_TC_INJECT,
 	XI_HOOK_TC_INGRESS, /* where there is no XDP */
+	XI_HOOK_NF_INGRESS, /* what the kernel put together from fragments */
 	XI_HOOK_MAX
 };
 
@@ -127,10 +128,9 @@ struct xi_list {
 	__u32 generation; /* as xi_ctl.generation while it is active */
 	__u32 build;	  /* hash of the BPF object of the slot's programs */
 	/*
-	 * By direction and family (IPv4, IPv6): the least rank of a filter that a
-	 * later fragment could belong to and that its space leaves out or guesses at.
-	 * Of IPv4: a permit for ports or an ICMP type; of IPv6: any filter that names
-	 * a protocol. XI_NO_FILTER if there is none.
+	 * For lone later fragments of IPv4, by direction and whether it is UDP (where
+	 * the exemption of IKE stands above all): the least rank of a permit for ports
+	 * or an ICMP type, which their space leaves out; XI_NO_FILTER if there is none.
 	 */
 	__u32 frag_bound[XI_DIR_MAX][2];
 };

@@ -2,7 +2,7 @@
 /*
  * The datapath without a daemon around it, for tests.
  *
- *   dptool INSTANCE run POLICY ME INTERFACE...   opens, loads, attaches; prints
+ *   dptool INSTANCE run POLICY ME[,ME] INTERFACE...   opens, loads, attaches; prints
  *                        "ready MODE..." and then every event until it is killed
  *   dptool INSTANCE reasons      what was counted, by reason
  *   dptool INSTANCE generation   of the filter list in force
@@ -13,6 +13,7 @@
  *   dptool - stranger INTERFACE in|out VERDICT
  *                        attaches a program that always answers that, as the
  *                        first one, prints "ready" and holds it until it is killed
+ *   XI_NO_REASSEMBLY in the environment: without the netfilter links
  *
  * XI_XDP and XI_TC in the environment choose the way of attaching, by number. A
  * MODE is INGRESS/EGRESS. Messages go to stderr. Exit status 0, or 1 when the datapath refused.
@@ -67,9 +68,9 @@ static void on_event(void *arg, const struct xi_event *event)
 	fflush(stdout);
 }
 
-static int load(struct datapath *dp, const char *path, const struct xi_addr *me)
+static int load(struct datapath *dp, const char *path, const struct xi_addr *me, size_t count)
 {
-	struct compile_opts opts = {.me = me, .me_count = 1};
+	struct compile_opts opts = {.me = me, .me_count = count};
 	struct policy *policy = NULL;
 	struct image *image = NULL;
 	int err = policy_load(path, &policy, &diag);
@@ -77,7 +78,7 @@ static int load(struct datapath *dp, const char *path, const struct xi_addr *me)
 	if (!err)
 		err = compile_policy(policy, &opts, &image, &diag);
 	if (!err)
-		err = datapath_set_local(dp, me, 1);
+		err = datapath_set_local(dp, me, count);
 	if (!err)
 		err = datapath_swap(dp, image, &diag);
 	image_free(image);
@@ -89,12 +90,16 @@ static int run(struct datapath *dp, char **argv)
 {
 	struct pollfd wait = {.fd = datapath_event_fd(dp), .events = POLLIN};
 	char modes[256] = "";
-	struct xi_addr me;
+	struct xi_addr me[8];
+	size_t count = 0;
 	int err;
 
-	if (!argv[0] || !argv[1] || xi_addr_parse(argv[1], &me))
+	if (!argv[0] || !argv[1])
 		return fail("run", -EINVAL);
-	err = load(dp, argv[0], &me);
+	for (char *addr = strtok(argv[1], ","); addr && count < 8; addr = strtok(NULL, ","))
+		if (xi_addr_parse(addr, &me[count++]))
+			return fail("run", -EINVAL);
+	err = load(dp, argv[0], me, count);
 	if (err)
 		return fail("load", err);
 	for (argv += 2; *argv; argv++) {
@@ -188,7 +193,7 @@ static int stranger(int ifindex, bool ingress, int verdict)
 
 int main(int argc, char **argv)
 {
-	struct datapath_opts opts = {.owns_esp = true};
+	struct datapath_opts opts = {.owns_esp = true, .no_reassembly = getenv("XI_NO_REASSEMBLY")};
 	struct datapath *dp = NULL;
 	int err, rc = 2;
 

@@ -382,8 +382,10 @@ int datapath_attach(struct datapath *dp, int ifindex, enum xi_iface_class klass,
 	}
 	/* Egress first: without it something could leave in clear that we then refuse to hear. */
 	err = dp_tc_attach(dp, ifindex, DP_PROG_TC_EGRESS, diag);
-	if (!err)
+	if (!err) {
+		dp_nf_attach(dp, diag);
 		err = ingress_attach(dp, ifindex, &iface, &ingress_new, diag);
+	}
 	if (!err && bpf_map_update_elem(dp->map[DP_MAP_IFACE], &key, &iface, BPF_ANY))
 		err = -errno;
 	if (err && !known) {

@@ -32,8 +32,11 @@ static struct datapath *datapath_new(const char *instance)
 		dp->prog[i] = -1;
 	for (unsigned i = 0; i < 2 * DP_TABLE_MAX; i++)
 		dp->slot[i % 2].table[i / 2].fd = -1;
-	for (unsigned i = 0; i < 3; i++)
+	for (unsigned i = 0; i < DP_HELD_MAX; i++)
 		dp->held_fd[i] = -1;
+	for (unsigned i = 0; i < DP_NF_MAX; i++)
+		dp->nf_link[i] = dp->nf_old[i] = -1;
+	dp->nf_prog = -1;
 	dp->dir_fd = dp->grace_fd[0] = dp->grace_fd[1] = -1;
 	dp->build = dp_stub_build();
 	dp->list_build = dp_list_build();
@@ -91,6 +94,7 @@ static void hold_old_arrays(struct datapath *dp)
 	dp->held_fd[0] = pin_get(dp, dp_map_name(DP_MAP_XDP_SLOTS));
 	dp->held_fd[1] = pin_get(dp, dp_map_name(DP_MAP_EXT_SLOTS));
 	dp->held_fd[2] = pin_get(dp, dp_map_name(DP_MAP_TC_SLOTS));
+	dp->held_fd[3] = pin_get(dp, dp_map_name(DP_MAP_NF_SLOTS));
 }
 
 /* The interfaces of the set that goes stay known, so that they can be taken over. */
@@ -195,6 +199,7 @@ int datapath_open(const struct datapath_opts *opts, struct datapath **ret, struc
 	forget_gone_interfaces(dp);
 	dp_tc_forget_gone(dp->instance);
 	/* Whoever ran before may have left his choice and his dead workers' SAs. */
+	dp->nf_tried = opts->no_reassembly;
 	dp->ctl->flags = opts->owns_esp ? XI_CTL_OWNS_ESP : 0;
 	*ret = dp;
 	dp = NULL;

@@ -33,7 +33,8 @@ struct datapath_want {
 struct datapath_opts {
 	const char *instance;
 	struct datapath_want want;
-	bool owns_esp; /* no kernel XFRM here: unknown SPIs are ours to drop */
+	bool owns_esp;	    /* no kernel XFRM here: unknown SPIs are ours to drop */
+	bool no_reassembly; /* leave the fragments of this namespace as they come */
 };
 
 int datapath_open(const struct datapath_opts *opts, struct datapath **ret, struct diag *diag);
@@ -89,6 +90,12 @@ const char *datapath_ingress_name(enum dp_ingress ingress); /* NULL for DP_INGRE
 const char *datapath_ingress_text(enum dp_ingress ingress);
 const char *datapath_tc_name(enum dp_tc tc); /* NULL for DP_TC_NONE */
 const char *datapath_tc_text(enum dp_tc tc);
+
+/*
+ * Are fragments of this family (4 or 6) put together before the verdict? If not,
+ * later ones that overtake their first are dropped where ports decide.
+ */
+bool datapath_reassembles(const struct datapath *dp, unsigned family);
 
 /* Replaces the whole filter list: fill the spare slot, switch one word. */
 int datapath_swap(struct datapath *dp, const struct image *image, struct diag *diag);

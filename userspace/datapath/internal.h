@@ -31,7 +31,8 @@
 	X(RUN, "xi_run")                                                                           \
 	X(XDP_SLOTS, "xi_xdp_slots")                                                               \
 	X(EXT_SLOTS, "xi_ext_slots")                                                               \
-	X(TC_SLOTS, "xi_tc_slots")
+	X(TC_SLOTS, "xi_tc_slots")                                                                 \
+	X(NF_SLOTS, "xi_nf_slots")
 
 #define DP_X(NAME, name) DP_MAP_##NAME,
 enum dp_map { DP_MAPS(DP_X) DP_MAP_MAX };
@@ -66,6 +67,11 @@ struct dp_slot {
 	struct dp_table table[DP_TABLE_MAX];
 };
 
+/* The netfilter links, one a family. */
+enum { DP_NF_IPV4, DP_NF_IPV6, DP_NF_MAX };
+
+#define DP_HELD_MAX 4
+
 struct datapath {
 	char instance[XI_INSTANCE_LEN];
 	struct datapath_want want;
@@ -74,11 +80,15 @@ struct datapath {
 	uint32_t build, list_build; /* hashes of the two BPF objects */
 	int map[DP_MAP_MAX];
 	int prog[DP_PROG_MAX];
-	int grace_fd[2];    /* see dp_grace() */
-	int held_fd[3];	    /* program arrays of the set before, still attached */
+	int grace_fd[2]; /* see dp_grace() */
+	/* Program arrays of the set before, still attached. */
+	int held_fd[DP_HELD_MAX];
 	struct xi_ctl *ctl; /* the map's own memory */
 	struct dp_slot slot[2];
 	bool unsettled; /* the spare slot may be in use, and its counters are not carried over */
+	/* attach_nf.c; -1: not there. The old links are those of the set before. */
+	int nf_prog, nf_link[DP_NF_MAX], nf_old[DP_NF_MAX];
+	bool nf_tried;
 	struct ring_buffer *ring;
 	void (*event_fn)(void *arg, const struct xi_event *event);
 	void *event_arg;
@@ -185,5 +195,17 @@ int dp_tc_detach(const char *instance, int ifindex, enum dp_prog prog);
 enum dp_tc dp_tc_look(const char *instance, int ifindex, enum dp_prog prog, uint32_t *ret_ahead);
 /* Takes away what is pinned for interfaces that no longer exist. */
 void dp_tc_forget_gone(const char *instance);
+
+/*
+ * attach_nf.c: reassembly before the verdict, where the kernel has it. Where it has
+ * not, dp_nf_attach() says so once and nothing else changes.
+ */
+uint32_t dp_nf_build(void); /* hash of the object that is built in */
+void dp_nf_attach(struct datapath *dp, struct diag *diag);
+/* The program of a slot with these tables; nothing before dp_nf_attach(). */
+int dp_nf_slot(struct datapath *dp, uint32_t slot, const struct dp_table *tables);
+void dp_nf_detach(struct datapath *dp);
+void dp_nf_close(struct datapath *dp); /* lets go, what is pinned stays */
+int dp_nf_probe(void);		       /* 0, or why this kernel cannot */
 
 #endif

@@ -29,7 +29,7 @@ uint32_t dp_stub_build(void)
 	size_t size;
 	const void *elf = xipsec__elf_bytes(&size);
 
-	return dp_object_hash(elf, size);
+	return dp_object_hash(elf, size) ^ dp_nf_build();
 }
 
 /* The memory of xi_ctl itself: one store there switches lists. */
@@ -125,11 +125,12 @@ void dp_object_free(struct datapath *dp)
 		munmap(dp->ctl, sysconf(_SC_PAGESIZE));
 	dp->ctl = NULL;
 	dp_close_fds(dp);
-	for (unsigned i = 0; i < 3; i++) {
+	for (unsigned i = 0; i < DP_HELD_MAX; i++) {
 		if (dp->held_fd[i] >= 0)
 			close(dp->held_fd[i]);
 		dp->held_fd[i] = -1;
 	}
+	dp_nf_close(dp);
 	for (unsigned i = 0; i < 2; i++) {
 		dp_slot_free(&dp->slot[i]);
 		if (dp->grace_fd[i] >= 0)

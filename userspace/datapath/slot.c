@@ -36,7 +36,7 @@ uint32_t dp_list_build(void)
 	size_t size;
 	const void *elf = xipsec_list__elf_bytes(&size);
 
-	return dp_object_hash(elf, size);
+	return dp_object_hash(elf, size) ^ dp_nf_build();
 }
 
 size_t dp_counts_rows(void)
@@ -241,6 +241,8 @@ int dp_slot_make(struct datapath *dp, uint32_t slot, const struct image *image, 
 	if (!err)
 		err = prog_place(dp, ext->progs.xi_ingress_list, DP_MAP_EXT_SLOTS,
 				 XI_PROG_INDEX(XI_HOOK_XDP_INGRESS, slot));
+	if (!err)
+		err = dp_nf_slot(dp, slot, fresh.table);
 	if (err)
 		goto out;
 	fresh.made = true;

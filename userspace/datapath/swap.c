@@ -12,6 +12,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <netinet/in.h>
 
 #include "datapath/internal.h"
 
@@ -54,11 +55,19 @@ int dp_settle(struct datapath *dp)
 }
 
 /* See struct xi_list.frag_bound. */
-static bool hidden_from_fragments(const struct filter *f)
+static void frag_bounds(struct xi_list *list, const struct image *image)
 {
-	if (f->family == 6)
-		return f->proto_given;
-	return f->action == XI_ACT_PERMIT && !filter_portless(f);
+	memset(list->frag_bound, 0xff, sizeof(list->frag_bound)); /* XI_NO_FILTER */
+	for (size_t i = image->count; i-- > 0;) {
+		const struct filter *f = &image->filters[i];
+
+		if (f->family != 4 || f->action != XI_ACT_PERMIT || filter_portless(f))
+			continue;
+		if (!f->proto_given || f->proto == IPPROTO_UDP)
+			list->frag_bound[f->dir][1] = i;
+		if (!f->proto_given || f->proto != IPPROTO_UDP)
+			list->frag_bound[f->dir][0] = i;
+	}
 }
 
 static void fill_counts(struct dp_table *table, const struct image *image)
@@ -91,13 +100,8 @@ static struct xi_list list_of(const struct image *image)
 {
 	struct xi_list list = {.filters = image->count, .flags = XI_LIST_LOADED};
 
-	memset(list.frag_bound, 0xff, sizeof(list.frag_bound)); /* XI_NO_FILTER */
+	frag_bounds(&list, image);
 	for (size_t i = 0; i < image->count; i++) {
-		uint32_t *bound =
-			&list.frag_bound[image->filters[i].dir][image->filters[i].family == 6];
-
-		if (i < *bound && hidden_from_fragments(&image->filters[i]))
-			*bound = i;
 		if (image->filters[i].action == XI_ACT_NEGOTIATE)
 			list.flags |= XI_LIST_NEGOTIATE;
 		if (image->filters[i].iface_class >= 0)
