@@ -455,7 +455,7 @@ static void without_a_list_nothing_passes(void **state)
 	struct testrun_result result;
 	struct frame arp = {.len = 60, .data[12] = 8, .data[13] = 6};
 
-	for (unsigned hook = 0; hook < XI_HOOK_MAX; hook++) {
+	for (unsigned hook = 0; hook < XI_HOOK_NF_INGRESS; hook++) {
 		result = verdict_of(bare, hook, &spec);
 		expect_fate(result, DROP, NO_POLICY);
 	}

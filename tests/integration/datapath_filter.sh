@@ -179,7 +179,7 @@ holds "xi_ctl names its instance" sh -c "bpftool map dump pinned $pins/xi_ctl | 
 unreadable=
 for map in "$pins"/xi_*; do
 	case ${map##*/} in
-	xi_xdp_ingress | xi_tc_egress | xi_tc_inject | xi_tc_ingress | link_* | xi_events | xi_samples | xi_xsks) continue ;;
+	xi_nf_ipv4 | xi_nf_ipv6 | xi_xdp_ingress | xi_tc_egress | xi_tc_inject | xi_tc_ingress | link_* | xi_events | xi_samples | xi_xsks) continue ;;
 	esac
 	bpftool -j map show pinned "$map" | grep -q btf_id || unreadable="$unreadable ${map##*/}"
 done

@@ -21,10 +21,9 @@ struct testrun {
 };
 
 static const enum dp_prog prog_of[XI_HOOK_MAX] = {
-	[XI_HOOK_XDP_INGRESS] = DP_PROG_XDP_INGRESS,
-	[XI_HOOK_TC_EGRESS] = DP_PROG_TC_EGRESS,
-	[XI_HOOK_TC_INJECT] = DP_PROG_TC_INJECT,
-	[XI_HOOK_TC_INGRESS] = DP_PROG_TC_INGRESS,
+	[XI_HOOK_XDP_INGRESS] = DP_PROG_XDP_INGRESS, [XI_HOOK_TC_EGRESS] = DP_PROG_TC_EGRESS,
+	[XI_HOOK_TC_INJECT] = DP_PROG_TC_INJECT,     [XI_HOOK_TC_INGRESS] = DP_PROG_TC_INGRESS,
+	[XI_HOOK_NF_INGRESS] = DP_PROG_MAX, /* takes packets, not frames */
 };
 
 static int stay_on_cpu(struct testrun *run)
@@ -111,7 +110,7 @@ int testrun_frame(struct testrun *run, enum xi_hook hook, const void *frame, siz
 	uint32_t index = hook;
 	struct xi_run *last;
 
-	if (len < ETH_HLEN)
+	if (len < ETH_HLEN || prog_of[hook] == DP_PROG_MAX)
 		return -EINVAL;
 	if (bpf_prog_test_run_opts(run->dp->prog[prog_of[hook]], &opts))
 		return -errno;
@@ -139,7 +138,7 @@ int testrun_time(struct testrun *run, enum xi_hook hook, const void *frame, size
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = len,
 		    .repeat = repeat);
 
-	if (len < ETH_HLEN)
+	if (len < ETH_HLEN || prog_of[hook] == DP_PROG_MAX)
 		return -EINVAL;
 	if (bpf_prog_test_run_opts(run->dp->prog[prog_of[hook]], &opts))
 		return -errno;

@@ -36,6 +36,7 @@ static const char *const hooks[XI_HOOK_MAX] = {
 	[XI_HOOK_TC_EGRESS] = "tc-egress",
 	[XI_HOOK_TC_INJECT] = "tc-inject",
 	[XI_HOOK_TC_INGRESS] = "tc-ingress",
+	[XI_HOOK_NF_INGRESS] = "nf-ingress",
 };
 
 static const char *const fates[] = {
