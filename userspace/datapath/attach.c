@@ -148,6 +148,28 @@ static int ingress_tc(struct datapath *dp, int ifindex, const struct dp_xdp *xdp
 	return xdp->who == DP_XDP_OURS ? dp_xdp_detach(dp->instance, ifindex) : 0;
 }
 
+/*
+ * XDP has it. TC ingress is needed beside it only when a program before us in the
+ * dispatcher keeps packets from us.
+ */
+static int ingress_net(struct datapath *dp, int ifindex, struct diag *diag)
+{
+	struct dp_xdp xdp;
+	char prog[48];
+	int err = dp_xdp_look(dp->instance, ifindex, &xdp);
+
+	if (err)
+		return err;
+	if (!xdp.ahead_id)
+		return dp_tc_detach(dp->instance, ifindex, DP_PROG_TC_INGRESS);
+	prog_text(xdp.ahead_id, prog, sizeof(prog));
+	diag_add(diag, DIAG_WARNING, NULL, "give it a priority above 20, or let it chain XDP_PASS",
+		 "another XDP program (%s) runs before the filters and keeps packets from them: "
+		 "those are filtered at TC ingress",
+		 prog);
+	return dp_tc_attach(dp, ifindex, DP_PROG_TC_INGRESS, diag);
+}
+
 /* Ours, but in the other mode than is wanted now; or native was never tried. */
 static bool is_wrong_mode(const struct datapath *dp, const struct dp_xdp *xdp,
 			  const struct xi_iface *iface)
@@ -201,7 +223,7 @@ static int ingress_attach(struct datapath *dp, int ifindex, struct xi_iface *ifa
 	if (dp->want.xdp != DP_WANT_XDP_OFF)
 		err = dp_xdp_attach(dp, ifindex, &xdp, iface, diag);
 	if (!err)
-		err = dp_tc_detach(dp->instance, ifindex, DP_PROG_TC_INGRESS);
+		err = ingress_net(dp, ifindex, diag);
 	else
 		err = ingress_tc(dp, ifindex, &xdp, iface, diag);
 	if (err)
@@ -276,7 +298,10 @@ static void explain(const struct datapath *dp, const struct dp_xdp *xdp,
 	    !xdp->dispatcher)
 		also(why, sizeof(state->why),
 		     "libxdp's dispatcher did not load, so other XDP programs cannot share");
-	say_ahead(why, sizeof(state->why), xdp->ahead_id, "XDP and keeps packets from them");
+	say_ahead(why, sizeof(state->why), xdp->ahead_id,
+		  state->ingress_tc != DP_TC_NONE
+			  ? "XDP and keeps packets from them, which TC ingress filters"
+			  : "XDP and keeps packets from them");
 	if (state->egress == DP_TC_NONE)
 		also(why, sizeof(state->why), "what leaves is not filtered");
 }
