@@ -139,6 +139,29 @@ struct {
 	__uint(max_entries, 2 * 1024 * 1024);
 } xi_samples SEC(".maps");
 
+/* The programs that choose samples, made for those who listen (userspace/datapath/sampler.c). */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} xi_sample_xdp SEC(".maps");
+
+/* In the place of xi_sample_xdp for programs without BPF_F_XDP_HAS_FRAGS, as xi_ext_slots. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} xi_sample_ext SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} xi_sample_tc SEC(".maps");
+
 /* BPF */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

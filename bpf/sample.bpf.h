@@ -4,6 +4,9 @@
  * sees the result and never changes it. While nobody listens it costs one test
  * of a word that the run has read already (XI_CTL_SAMPLE).
  *
+ * A program made for the listeners chooses and sends (userspace/datapath/sampler.c);
+ * it returns the result that it finds in the sample. Without it all packets are sent.
+ *
  * Frames that are not IP have no verdict and are not told.
  */
 #ifndef XI_SAMPLE_BPF_H
@@ -67,6 +70,7 @@ static __noinline int xi_xdp_sample(struct xdp_md *ctx, const struct xi_run *run
 		return result;
 	if (bytes && !bpf_xdp_load_bytes(ctx, 0, sampler->sample.frame, bytes))
 		sampler->sample.captured = bytes;
+	bpf_tail_call(ctx, &xi_sample_xdp, 0);
 	xi_sample_send(sampler);
 	return result;
 }
@@ -100,6 +104,7 @@ static __noinline int xi_skb_sample(struct __sk_buff *skb, const struct xi_run *
 	if (!sampler)
 		return result;
 	sampler->sample.captured = xi_skb_frame(skb, &sampler->sample);
+	bpf_tail_call(skb, &xi_sample_tc, 0);
 	xi_sample_send(sampler);
 	return result;
 }

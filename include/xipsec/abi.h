@@ -328,10 +328,12 @@ struct xi_sample {
 	__u32 ifindex;
 	__u32 frame_len; /* of the whole frame, a VLAN tag beside it included */
 	__u32 captured;	 /* bytes in frame[] */
+	__u32 epoch;	 /* of those listeners: they come and go */
+	__u32 pad;
 	struct xi_pkt pkt;
 	__u8 frame[XI_SAMPLE_BYTES];
 };
-XI_ASSERT_SIZE(struct xi_sample, 224);
+XI_ASSERT_SIZE(struct xi_sample, 232);
 
 struct xi_sampler {
 	struct xi_sample sample;

@@ -42,6 +42,7 @@ struct monitor {
 	struct event *readable, *timer;
 	uint64_t ring_lost; /* of the kernel's count, told already */
 	const struct image *fresh;
+	uint32_t epoch; /* of the kernel's choice; 0: it leaves that to us */
 	struct view_clock clock;
 };
 
@@ -53,20 +54,22 @@ static void put(struct listener *l, const char *line, size_t len)
 		l->lost++;
 }
 
-static void put_lost(struct listener *l, uint64_t samples, const char *because)
+/* False: it does not take this either. */
+static bool put_lost(struct listener *l, uint64_t samples, const char *because)
 {
 	struct view_clock now;
 	json_t *object;
 	char *line;
+	bool told;
 
 	view_clock_now(&now);
 	object = json_pack("{s:s, s:f, s:I, s:s}", "type", "lost", "time", now.real_ms / 1000.0,
 			   "samples", (json_int_t)samples, "because", because);
 	line = object ? json_dumps(object, LINE_FLAGS) : NULL;
-	if (line && control_stream_put(l->stream, line, strlen(line)) && samples == l->lost)
-		l->lost = 0;
+	told = line && control_stream_put(l->stream, line, strlen(line));
 	free(line);
 	json_decref(object);
+	return told;
 }
 
 /* To every listener whose bit is set. Takes over the reference. */
@@ -113,6 +116,20 @@ static bool is_due(struct listener *l)
 	return true;
 }
 
+/*
+ * Is it for this listener? The kernel has chosen, all but by rule, if it chose for the listeners
+ * that there are now.
+ */
+static bool is_for(const struct monitor *m, struct listener *l, const struct xi_sample *sample,
+		   const char *rule)
+{
+	if (!m->epoch || !sample->listeners || sample->epoch != m->epoch)
+		return monitor_spec_wants(&l->spec, sample, rule) && is_due(l);
+	if (!(sample->listeners >> l->index & 1))
+		return false;
+	return !l->spec.rule_count || (monitor_spec_wants_rule(&l->spec, rule) && is_due(l));
+}
+
 static void on_sample(void *arg, const struct xi_sample *sample)
 {
 	struct monitor *m = arg;
@@ -127,7 +144,7 @@ static void on_sample(void *arg, const struct xi_sample *sample)
 	for (unsigned i = 0; i < XI_LISTENERS_MAX; i++) {
 		struct listener *l = m->listeners[i];
 
-		if (l && monitor_spec_wants(&l->spec, sample, rule) && is_due(l))
+		if (l && is_for(m, l, sample, rule))
 			who |= 1u << i;
 	}
 	if (who)
@@ -157,10 +174,11 @@ static void on_timer(int fd, short what, void *arg)
 	for (unsigned i = 0; i < XI_LISTENERS_MAX; i++) {
 		struct listener *l = m->listeners[i];
 
-		if (l && l->spec.packets && lost > m->ring_lost)
-			put_lost(l, lost - m->ring_lost, "more than the daemon can read");
-		if (l && l->lost)
-			put_lost(l, l->lost, "more than this listener takes");
+		if (l && l->spec.packets && lost > m->ring_lost &&
+		    !put_lost(l, lost - m->ring_lost, "more than the daemon can read"))
+			l->lost += lost - m->ring_lost;
+		if (l && l->lost && put_lost(l, l->lost, "more than this listener takes"))
+			l->lost = 0;
 	}
 	m->ring_lost = lost;
 }
@@ -245,6 +263,8 @@ void monitor_policy(struct daemon *d)
 /* What the kernel has to tell is what the listeners together want. */
 static int update(struct monitor *m)
 {
+	const struct datapath_listener *listeners[XI_LISTENERS_MAX] = {NULL};
+	struct datapath_listener wishes[XI_LISTENERS_MAX];
 	bool packets = false, drops = false;
 	struct datapath *dp = m->daemon->dp;
 	int rc;
@@ -252,10 +272,20 @@ static int update(struct monitor *m)
 	for (unsigned i = 0; i < XI_LISTENERS_MAX; i++) {
 		const struct listener *l = m->listeners[i];
 
-		packets = packets || (l && l->spec.packets);
 		drops = drops || (l && !l->spec.packets);
+		if (!l || !l->spec.packets)
+			continue;
+		packets = true;
+		wishes[i] = monitor_spec_listener(&l->spec);
+		listeners[i] = &wishes[i];
 	}
 	datapath_drop_events(dp, drops);
+	rc = packets ? datapath_listen(dp, listeners, &m->epoch) : 0;
+	if (rc) {
+		log_warning("the kernel does not choose samples (%s), the daemon does",
+			    strerror(-rc));
+		m->epoch = 0;
+	}
 	rc = datapath_sampling(dp, packets);
 	if (rc || !packets || m->readable)
 		return rc;

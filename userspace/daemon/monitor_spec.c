@@ -168,7 +168,7 @@ void monitor_spec_free(struct monitor_spec *spec)
 	memset(spec, 0, sizeof(*spec));
 }
 
-static bool wants_rule(const struct monitor_spec *spec, const char *rule)
+bool monitor_spec_wants_rule(const struct monitor_spec *spec, const char *rule)
 {
 	if (!spec->rule_count)
 		return true;
@@ -176,6 +176,20 @@ static bool wants_rule(const struct monitor_spec *spec, const char *rule)
 		if (!strcmp(spec->rules[i], rule))
 			return true;
 	return false;
+}
+
+struct datapath_listener monitor_spec_listener(const struct monitor_spec *spec)
+{
+	return (struct datapath_listener){
+		/* Whose rules matter takes its turns after them. */
+		.every = spec->rule_count ? 1 : spec->every,
+		.verdicts = spec->verdicts,
+		.dirs = spec->dirs,
+		.reasons = spec->reasons,
+		.dropped = spec->dropped,
+		.insns = spec->insns,
+		.insn_count = spec->insn_count,
+	};
 }
 
 static bool wants_reason(const struct monitor_spec *spec, uint32_t reason)
@@ -190,7 +204,7 @@ bool monitor_spec_wants(const struct monitor_spec *spec, const struct xi_sample 
 
 	if (!spec->packets || sample->action > XI_ACT_NEGOTIATE ||
 	    !(spec->verdicts >> sample->action & 1) || !(spec->dirs >> (sample->pkt.dir & 1) & 1) ||
-	    !wants_reason(spec, sample->reason) || !wants_rule(spec, rule))
+	    !wants_reason(spec, sample->reason) || !monitor_spec_wants_rule(spec, rule))
 		return false;
 	if (spec->dropped && view_fate_of(sample) != VIEW_DROPPED)
 		return false;
@@ -201,7 +215,7 @@ bool monitor_spec_wants_event(const struct monitor_spec *spec, const struct xi_e
 			      const char *rule)
 {
 	return spec->events && spec->dirs >> (event->pkt.dir & 1) & 1 &&
-	       wants_reason(spec, event->reason) && wants_rule(spec, rule) &&
+	       wants_reason(spec, event->reason) && monitor_spec_wants_rule(spec, rule) &&
 	       (!spec->dropped || event->kind == XI_EVENT_DROP ||
 		event->kind == XI_EVENT_INVALID_SPI);
 }

@@ -12,6 +12,7 @@
 
 #include <xipsec/abi.h>
 
+#include "datapath/datapath.h"
 #include "util/cbpf.h"
 
 #define MONITOR_RULES_MAX 16
@@ -34,10 +35,14 @@ struct monitor_spec {
 int monitor_spec_parse(const json_t *question, struct monitor_spec *ret, const char **ret_why);
 void monitor_spec_free(struct monitor_spec *spec);
 
+/* The part of it that the kernel can choose by; borrows the filter. */
+struct datapath_listener monitor_spec_listener(const struct monitor_spec *spec);
+
+/* Whether it wants what this rule (NULL: none) decided. */
+bool monitor_spec_wants_rule(const struct monitor_spec *spec, const char *rule);
 /* Is it wanted? (Not: its turn, see every.) rule: name of the deciding filter's, or NULL. */
 bool monitor_spec_wants(const struct monitor_spec *spec, const struct xi_sample *sample,
 			const char *rule);
-/* Without a look at the rule. */
 bool monitor_spec_wants_event(const struct monitor_spec *spec, const struct xi_event *event,
 			      const char *rule);
 

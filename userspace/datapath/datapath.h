@@ -18,6 +18,7 @@
 #include <xipsec/diag.h>
 #include <xipsec/sa.h>
 
+struct cbpf_insn;
 struct datapath;
 struct image;
 
@@ -129,6 +130,17 @@ int datapath_event_fd(const struct datapath *dp);
 int datapath_events(struct datapath *dp, void (*fn)(void *arg, const struct xi_event *event),
 		    void *arg);
 
+/* What one listener wants to see; the filter has passed cbpf_check() for XI_SAMPLE_BYTES. */
+struct datapath_listener {
+	uint32_t every;	   /* one in so many on each CPU, of those that are wanted */
+	uint32_t verdicts; /* bits 1 << enum xi_action */
+	uint32_t dirs;	   /* bits 1 << enum xi_dir */
+	uint64_t reasons;  /* bits 1 << enum xi_reason; 0: all, and packets without one */
+	bool dropped;	   /* only what was dropped */
+	const struct cbpf_insn *insns; /* pcap filter, or NULL */
+	size_t insn_count;
+};
+
 /*
  * Samples: what became of packets, for those who listen. While sampling is on
  * and the fd is readable, datapath_samples() calls fn for at most max of them and
@@ -137,6 +149,13 @@ int datapath_events(struct datapath *dp, void (*fn)(void *arg, const struct xi_e
  * the maps were made.
  */
 int datapath_sampling(struct datapath *dp, bool on);
+/*
+ * Has the kernel choose the samples: each has the bits of the listeners that want it, at the
+ * places that they have here, and this epoch. 0 or -errno (it does not take the program): then
+ * all packets are samples, with no bits, and the reader chooses.
+ */
+int datapath_listen(struct datapath *dp, const struct datapath_listener *const *listeners,
+		    uint32_t *ret_epoch);
 int datapath_sample_fd(const struct datapath *dp);
 int datapath_samples(struct datapath *dp, void (*fn)(void *arg, const struct xi_sample *sample),
 		     void *arg, unsigned max);

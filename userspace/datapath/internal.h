@@ -27,6 +27,9 @@
 	X(LIMITS, "xi_limits")                                                                     \
 	X(EVENTS, "xi_events")                                                                     \
 	X(SAMPLES, "xi_samples")                                                                   \
+	X(SAMPLE_XDP, "xi_sample_xdp")                                                             \
+	X(SAMPLE_EXT, "xi_sample_ext")                                                             \
+	X(SAMPLE_TC, "xi_sample_tc")                                                               \
 	X(SAMPLER, "xi_sampler")                                                                   \
 	X(RUN, "xi_run")                                                                           \
 	X(XDP_SLOTS, "xi_xdp_slots")                                                               \
@@ -96,6 +99,7 @@ struct datapath {
 	void (*sample_fn)(void *arg, const struct xi_sample *sample);
 	void *sample_arg;
 	unsigned sample_budget;
+	uint32_t sample_epoch;
 };
 
 /* names.c */
@@ -156,6 +160,9 @@ void dp_counts_carry(struct datapath *dp, uint32_t from, uint32_t to);
 
 /* ring.c */
 int dp_ring_open(struct datapath *dp);
+
+/* listen.c: nobody chooses samples any more. */
+void dp_listen_end(const struct datapath *dp);
 
 /* datapath.c: a set of maps and programs of its own, not pinned, not attached. */
 int dp_open_private(struct datapath **ret, struct diag *diag);

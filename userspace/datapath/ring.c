@@ -67,6 +67,8 @@ int datapath_sampling(struct datapath *dp, bool on)
 		__atomic_or_fetch(&dp->ctl->flags, XI_CTL_SAMPLE, __ATOMIC_RELEASE);
 	else
 		__atomic_and_fetch(&dp->ctl->flags, ~XI_CTL_SAMPLE, __ATOMIC_RELEASE);
+	if (!on)
+		dp_listen_end(dp);
 	return 0;
 }
 

@@ -212,6 +212,10 @@ static int load_for_dispatcher(struct datapath *dp, struct xipsec_list *skel,
 
 	for (unsigned i = 0; i < DP_TABLE_MAX && !err; i++)
 		err = bpf_map__reuse_fd(map_named(skel, dp_table_name(i)), fresh->table[i].fd);
+	/* Programs without fragments jump to such alone. */
+	if (!err)
+		err = bpf_map__reuse_fd(map_named(skel, dp_map_name(DP_MAP_SAMPLE_XDP)),
+					dp->map[DP_MAP_SAMPLE_EXT]);
 	bpf_object__for_each_program(prog, skel->obj)
 		bpf_program__set_autoload(prog, prog == skel->progs.xi_ingress_list);
 	return err ? err : xipsec_list__load(skel);
