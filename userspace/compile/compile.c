@@ -55,6 +55,18 @@ static int order_filters(struct filter *filters, size_t count)
 	return err;
 }
 
+/* The array grew by doubling, and filters that were shadowed have left it. */
+static void give_back(struct image *image)
+{
+	struct filter *filters;
+
+	if (!image->count)
+		return;
+	filters = realloc(image->filters, image->count * sizeof(*filters));
+	if (filters)
+		image->filters = filters;
+}
+
 static int finish(struct image *image, const struct policy *policy, const struct compile_opts *opts,
 		  struct diag *diag)
 {
@@ -63,6 +75,8 @@ static int finish(struct image *image, const struct policy *policy, const struct
 	if (err)
 		return err;
 	err = conflicts_resolve(image->filters, &image->count, policy, opts, diag);
+	if (!err)
+		give_back(image);
 	if (!err && !opts->no_tables)
 		err = build_tables(image, opts, diag);
 	return err;
