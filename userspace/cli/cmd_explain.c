@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * xipsec explain: which filter of a policy decides about a packet that one can
- * describe, and on what the others that cover it lost. Answered by the reference
- * model, which the BPF classifier is tested against.
+ * xipsec explain: which filter decides about a packet that one can describe, on
+ * what the others that cover it lost, and what it depends on where the packet was
+ * not described completely. Of a policy file it is answered here, by the reference
+ * model that the BPF classifier is tested against; with --live the daemon answers
+ * for the list in force and runs the BPF programs as well.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -11,17 +13,20 @@
 
 #include <jansson.h>
 
+#include "cli/ask.h"
 #include "cli/cli.h"
 #include "cli/compiled.h"
+#include "compile/explain.h"
+#include "policy/policy.h"
 #include "policy/scalar.h"
 #include "util/addr.h"
-
-#define BEATEN_TEXT 20 /* in text; JSON has all */
+#include "view/explain.h"
+#include "view/view.h"
 
 struct options {
 	const char *file;
-	bool json, dir_given, local_given, remote_given, proto_given;
-	bool local_port_given, remote_port_given;
+	bool json, live, near, dir_given, local_given, remote_given, proto_given;
+	unsigned given; /* of the fields that may be left out */
 	struct cli_me me;
 	struct xi_pkt pkt;
 };
@@ -87,6 +92,7 @@ static int take_value(const char *command, const char *name, const char *value, 
 			return cli_usage(command, "an interface is 'lan' or 'remote-access'");
 		opt->pkt.iface_class = !strcmp(value, "lan") ? XI_IFACE_LAN
 							     : XI_IFACE_REMOTE_ACCESS;
+		opt->given |= EXPLAIN_IFACE;
 		return CLI_OK;
 	}
 	rc = take_number(command, name, value, strstr(name, "-port") ? 65535 : 255, &number);
@@ -94,14 +100,17 @@ static int take_value(const char *command, const char *name, const char *value, 
 		return rc;
 	if (!strcmp(name, "--local-port")) {
 		opt->pkt.local_port = number;
-		opt->local_port_given = true;
+		opt->given |= EXPLAIN_LOCAL_PORT;
 	} else if (!strcmp(name, "--remote-port")) {
 		opt->pkt.remote_port = number;
-		opt->remote_port_given = true;
-	} else if (!strcmp(name, "--icmp-type"))
+		opt->given |= EXPLAIN_REMOTE_PORT;
+	} else if (!strcmp(name, "--icmp-type")) {
 		opt->pkt.icmp_type = number;
-	else
+		opt->given |= EXPLAIN_ICMP_TYPE;
+	} else {
 		opt->pkt.icmp_code = number;
+		opt->given |= EXPLAIN_ICMP_CODE;
+	}
 	return CLI_OK;
 }
 
@@ -118,18 +127,31 @@ static bool takes_value(const char *name)
 	return false;
 }
 
+static bool is_icmp(uint8_t proto)
+{
+	return proto == 1 || proto == 58;
+}
+
 static int check_args(const char *command, const struct options *opt)
 {
-	if (!opt->file)
-		return cli_usage(command, "which policy?");
+	if (opt->live && (opt->file || opt->me.count))
+		return cli_usage(command,
+				 "--live is about the policy and the addresses that the "
+				 "daemon has: leave %s out",
+				 opt->file ? "POLICY" : "--me");
+	if (!opt->file && !opt->live)
+		return cli_usage(command, "which policy? (or --live)");
 	if (!opt->dir_given)
 		return cli_usage(command, "--in or --out?");
 	if (!opt->local_given || !opt->remote_given)
 		return cli_usage(command, "a packet needs --local and --remote");
 	if (!opt->proto_given)
 		return cli_usage(command, "a packet needs --proto");
-	if ((opt->pkt.local_port || opt->pkt.remote_port) && !proto_has_ports(opt->pkt.proto))
+	if (opt->given & (EXPLAIN_LOCAL_PORT | EXPLAIN_REMOTE_PORT) &&
+	    !proto_has_ports(opt->pkt.proto))
 		return cli_usage(command, "this protocol has no ports");
+	if (opt->given & (EXPLAIN_ICMP_TYPE | EXPLAIN_ICMP_CODE) && !is_icmp(opt->pkt.proto))
+		return cli_usage(command, "this protocol has no ICMP types");
 	return CLI_OK;
 }
 
@@ -147,6 +169,10 @@ static int parse_args(int argc, char **argv, struct options *opt)
 			opt->dir_given = true;
 		} else if (!strcmp(argv[i], "--json")) {
 			opt->json = true;
+		} else if (!strcmp(argv[i], "--near")) {
+			opt->near = true;
+		} else if (!strcmp(argv[i], "--live")) {
+			opt->live = true;
 		} else if (!strcmp(argv[i], "--later-fragment")) {
 			opt->pkt.flags |= XI_PKT_LATER_FRAG;
 		} else if (takes_value(argv[i]) && i + 1 < argc) {
@@ -176,147 +202,76 @@ static void decide_me(struct options *opt)
 		opt->pkt.flags |= XI_PKT_LOCAL_IS_ME;
 }
 
+/* What the packet has and was not told of. */
+static struct explain_question question(const struct options *opt)
+{
+	struct explain_question q = {.pkt = opt->pkt, .unknown = EXPLAIN_IFACE};
+
+	if (!(opt->pkt.flags & XI_PKT_LATER_FRAG)) {
+		if (proto_has_ports(opt->pkt.proto))
+			q.unknown |= EXPLAIN_LOCAL_PORT | EXPLAIN_REMOTE_PORT;
+		if (is_icmp(opt->pkt.proto))
+			q.unknown |= EXPLAIN_ICMP_TYPE | EXPLAIN_ICMP_CODE;
+	}
+	q.unknown &= ~opt->given;
+	return q;
+}
+
 /* -------------------------------------------------------------------- answer */
 
-/* The packet has a port that we were not told: it may be any, so it is in no particular range. */
-static bool port_unknown(const struct options *opt, bool given)
+static int print(const struct options *opt, json_t *data)
 {
-	return !given && proto_has_ports(opt->pkt.proto) && !(opt->pkt.flags & XI_PKT_LATER_FRAG);
-}
-
-static bool is_range(uint16_t lo, uint16_t hi)
-{
-	return lo != 0 || hi != 65535;
-}
-
-static bool covers(const struct filter *f, const struct options *opt)
-{
-	if (port_unknown(opt, opt->local_port_given) &&
-	    is_range(f->local_port_lo, f->local_port_hi))
-		return false;
-	if (port_unknown(opt, opt->remote_port_given) &&
-	    is_range(f->remote_port_lo, f->remote_port_hi))
-		return false;
-	return filter_matches(f, &opt->pkt);
-}
-
-static size_t next_match(const struct image *image, const struct options *opt, size_t from)
-{
-	while (from < image->count && !covers(&image->filters[from], opt))
-		from++;
-	return from;
-}
-
-/* What was left out of account, behind the sentence in buf. */
-static void add_unknown(const struct options *opt, char *buf, size_t size)
-{
-	bool local = port_unknown(opt, opt->local_port_given);
-	bool remote = port_unknown(opt, opt->remote_port_given);
-	size_t len = strlen(buf);
-
-	if (local || remote)
-		snprintf(buf + len, size - len,
-			 "; no %s was given, so filters for certain %s ports were left out",
-			 local && remote ? "--local-port and no --remote-port"
-			 : local	 ? "--local-port"
-					 : "--remote-port",
-			 local && remote ? "local or remote"
-			 : local	 ? "local"
-					 : "remote");
-}
-
-/* One sentence on why the first filter won. */
-static void because(const struct image *image, const struct options *opt, size_t winner, char *buf,
-		    size_t size)
-{
-	const struct filter *f = &image->filters[winner];
-	size_t second;
-
-	if (winner == image->count) {
-		snprintf(buf, size, "no filter covers this packet, so it passes in clear");
-		return;
+	if (!data) {
+		fprintf(stderr, "xipsec explain: %s\n", strerror(ENOMEM));
+		return CLI_FAILED;
 	}
-	second = next_match(image, opt, winner + 1);
-	if (second == image->count)
-		snprintf(buf, size, "filter %u of '%s' is the only one that covers this packet",
-			 f->id, f->rule_name);
+	if (opt->json)
+		view_print_json(stdout, data);
 	else
-		snprintf(buf, size, "filter %u of '%s' goes before filter %u of '%s' by its %s",
-			 f->id, f->rule_name, image->filters[second].id,
-			 image->filters[second].rule_name,
-			 filter_lost_on(f, &image->filters[second]));
+		view_print_explain(stdout, data);
+	json_decref(data);
+	return CLI_OK;
 }
 
-static void answer_json(const struct image *image, const struct options *opt, size_t winner,
-			const char *why)
+static int explain_file(struct options *opt)
 {
-	const struct filter *f = &image->filters[winner];
-	bool found = winner < image->count;
-	json_t *beaten = json_array(), *root;
+	struct explain_question q;
+	struct explain_answer answer;
+	struct policy *policy = NULL;
+	struct image *image = NULL;
+	json_t *data = NULL;
+	int rc = cli_compile_policy(opt->file, &opt->me, false, &policy, &image);
 
-	for (size_t i = winner; found && (i = next_match(image, opt, i + 1)) < image->count;) {
-		const struct filter *loser = &image->filters[i];
-
-		json_array_append_new(beaten,
-				      json_pack("{s:I, s:s, s:s}", "filter", (json_int_t)loser->id,
-						"rule", loser->rule_name, "lost_on",
-						filter_lost_on(f, loser)));
-	}
-	root = json_pack("{s:s, s:o, s:o, s:s, s:o}", "verdict",
-			 cli_verdict(found ? f->action : XI_ACT_NONE), "filter",
-			 found ? json_integer(f->id) : json_null(), "rule",
-			 found ? json_string(f->rule_name) : json_null(), "because", why, "beaten",
-			 beaten);
-	json_dumpf(root, stdout, JSON_COMPACT);
-	putchar('\n');
-	json_decref(root);
+	if (rc)
+		return rc;
+	decide_me(opt);
+	q = question(opt);
+	if (!explain(image, &q, opt->near, &answer))
+		data = view_explain(image, policy, &q, &answer);
+	explain_free(&answer);
+	image_free(image);
+	policy_free(policy);
+	return print(opt, data);
 }
 
-static void answer_text(const struct image *image, const struct options *opt, size_t winner,
-			const char *why)
+static int explain_live(const struct options *opt)
 {
-	const struct filter *f = &image->filters[winner];
-	size_t shown = 0, more = 0;
+	struct explain_question q = question(opt);
+	json_t *data = NULL;
+	int rc = ask(json_pack("{s:s, s:o, s:b}", "method", "explain", "packet", view_packet(&q),
+			       "near", opt->near),
+		     &data);
 
-	printf("%s: %s\n", cli_verdict(winner < image->count ? f->action : XI_ACT_NONE), why);
-	if (winner == image->count)
-		return;
-	for (size_t i = winner; (i = next_match(image, opt, i + 1)) < image->count;) {
-		const struct filter *loser = &image->filters[i];
-
-		if (shown++ < BEATEN_TEXT)
-			printf("  filter %u of '%s' (%s) also covers it, lost on %s\n", loser->id,
-			       loser->rule_name, action_name(loser->action),
-			       filter_lost_on(f, loser));
-		else
-			more++;
-	}
-	if (more)
-		printf("  and %zu more\n", more);
+	return rc ? rc : print(opt, data);
 }
 
 int cmd_explain(int argc, char **argv)
 {
 	struct options opt = {0};
-	struct image *image = NULL;
-	char why[512];
 	int rc = parse_args(argc, argv, &opt);
 
 	if (!rc)
-		rc = cli_compile(opt.file, &opt.me, false, &image);
-	if (!rc) {
-		size_t winner;
-
-		decide_me(&opt);
-		winner = next_match(image, &opt, 0);
-		because(image, &opt, winner, why, sizeof(why));
-		add_unknown(&opt, why, sizeof(why));
-		if (opt.json)
-			answer_json(image, &opt, winner, why);
-		else
-			answer_text(image, &opt, winner, why);
-	}
-	image_free(image);
+		rc = opt.live ? explain_live(&opt) : explain_file(&opt);
 	free(opt.me.v);
 	return rc;
 }

@@ -36,7 +36,8 @@ void cli_print_diag(struct diag *diag)
 	diag_free(diag);
 }
 
-int cli_compile(const char *path, const struct cli_me *me, bool tables, struct image **ret_image)
+int cli_compile_policy(const char *path, const struct cli_me *me, bool tables,
+		       struct policy **ret_policy, struct image **ret_image)
 {
 	struct compile_opts opts = {.me = me->v, .me_count = me->count, .no_tables = !tables};
 	struct policy *policy = NULL;
@@ -48,10 +49,22 @@ int cli_compile(const char *path, const struct cli_me *me, bool tables, struct i
 	if (err && !diag.errors)
 		diag_add(&diag, DIAG_ERROR, NULL, NULL, "%s: %s", path, strerror(-err));
 	cli_print_diag(&diag);
-	policy_free(policy);
+	if (!err)
+		*ret_policy = policy;
+	else
+		policy_free(policy);
 	if (err == -ENOMEM)
 		return CLI_FAILED;
 	return err ? CLI_USAGE : CLI_OK;
+}
+
+int cli_compile(const char *path, const struct cli_me *me, bool tables, struct image **ret_image)
+{
+	struct policy *policy = NULL;
+	int rc = cli_compile_policy(path, me, tables, &policy, ret_image);
+
+	policy_free(policy);
+	return rc;
 }
 
 const char *cli_verdict(enum xi_action action)

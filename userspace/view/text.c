@@ -7,18 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "view/table.h"
 #include "view/view.h"
-
-enum column_kind {
-	COL_TEXT, /* strings and numbers as they are; null is "-" */
-	COL_AGE,  /* a time in the past, as "3m" */
-	COL_LEFT, /* a time to come, as "52m"; null is "never" */
-};
-
-struct column {
-	const char *title, *key;
-	enum column_kind kind;
-};
 
 #define CELL_MAX 80
 
@@ -56,7 +46,7 @@ static const char *cell_text(const json_t *value, enum column_kind kind, char bu
 	return buf;
 }
 
-static void print_table(FILE *out, const json_t *list, const struct column *columns, size_t count)
+void view_table(FILE *out, const json_t *list, const struct column *columns, size_t count)
 {
 	size_t widths[16], i, len;
 	char buf[CELL_MAX];
@@ -117,13 +107,13 @@ static void print_status(FILE *out, const json_t *data)
 		text_of(data, "backend"));
 	fprintf(out, "up          %s main modes, %s quick modes\n\n", text_of(data, "main_modes"),
 		text_of(data, "quick_modes"));
-	print_table(out, json_object_get(data, "interfaces"), ifaces,
-		    sizeof(ifaces) / sizeof(*ifaces));
+	view_table(out, json_object_get(data, "interfaces"), ifaces,
+		   sizeof(ifaces) / sizeof(*ifaces));
 	json_array_foreach(json_object_get(data, "interfaces"), i, iface)
 		if (json_is_string(json_object_get(iface, "why")))
 			fprintf(out, "%s: %s\n", text_of(iface, "name"), text_of(iface, "why"));
 	fputc('\n', out);
-	print_table(out, json_object_get(data, "roles"), roles, sizeof(roles) / sizeof(*roles));
+	view_table(out, json_object_get(data, "roles"), roles, sizeof(roles) / sizeof(*roles));
 }
 
 static void print_policy(FILE *out, const json_t *data)
@@ -148,7 +138,7 @@ static void print_filters(FILE *out, const json_t *data)
 		{"bytes", "bytes"},
 	};
 
-	print_table(out, data, columns, sizeof(columns) / sizeof(*columns));
+	view_table(out, data, columns, sizeof(columns) / sizeof(*columns));
 }
 
 static void print_mm(FILE *out, const json_t *data)
@@ -169,7 +159,7 @@ static void print_mm(FILE *out, const json_t *data)
 		{"rekey in", "rekey_at", COL_LEFT},
 	};
 
-	print_table(out, data, columns, sizeof(columns) / sizeof(*columns));
+	view_table(out, data, columns, sizeof(columns) / sizeof(*columns));
 }
 
 /* Selectors as one word each, like "192.0.2.1 -> 192.0.2.2 tcp:5432": too wide for a table. */
@@ -219,7 +209,7 @@ static void print_peers(FILE *out, const json_t *data)
 		{"bytes out", "bytes_out"},
 	};
 
-	print_table(out, data, columns, sizeof(columns) / sizeof(*columns));
+	view_table(out, data, columns, sizeof(columns) / sizeof(*columns));
 }
 
 static void print_counts(FILE *out, const char *head, const json_t *counts, bool all)

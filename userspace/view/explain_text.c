@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The answer of explain for people: the packet, the verdict in a line, then who else covers it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "view/explain.h"
+#include "view/table.h"
+
+#define ROWS_MAX 20 /* of a table; JSON has all */
+
+static const char *text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "-";
+}
+
+static bool is_true(const json_t *object, const char *key)
+{
+	return json_is_true(json_object_get(object, key));
+}
+
+/* ------------------------------------------------------------------- packet */
+
+static void print_port(FILE *out, const json_t *packet, const char *key)
+{
+	json_t *port = json_object_get(packet, key);
+
+	if (json_is_integer(port))
+		fprintf(out, " port %" JSON_INTEGER_FORMAT, json_integer_value(port));
+	else if (port)
+		fprintf(out, " port ?");
+}
+
+static void print_icmp(FILE *out, const json_t *packet)
+{
+	json_t *type = json_object_get(packet, "icmp_type");
+	json_t *code = json_object_get(packet, "icmp_code");
+
+	if (json_is_integer(type))
+		fprintf(out, " type %" JSON_INTEGER_FORMAT, json_integer_value(type));
+	else if (type)
+		fprintf(out, " type ?");
+	if (json_is_integer(code))
+		fprintf(out, " code %" JSON_INTEGER_FORMAT, json_integer_value(code));
+	else if (code)
+		fprintf(out, " code ?");
+}
+
+static void print_packet(FILE *out, const json_t *packet)
+{
+	bool in = !strcmp(text_of(packet, "direction"), "in");
+	json_t *interface = json_object_get(packet, "interface");
+
+	fprintf(out, "packet: %s %s", in ? "in" : "out", text_of(packet, "proto_name"));
+	print_icmp(out, packet);
+	fprintf(out, " %s", text_of(packet, in ? "remote" : "local"));
+	print_port(out, packet, in ? "remote_port" : "local_port");
+	fprintf(out, " -> %s", text_of(packet, in ? "local" : "remote"));
+	print_port(out, packet, in ? "local_port" : "remote_port");
+	if (is_true(packet, "later_fragment"))
+		fprintf(out, ", a later fragment, which shows no ports");
+	if (json_is_string(interface))
+		fprintf(out, ", on a %s interface", json_string_value(interface));
+	if (!is_true(packet, "local_is_me"))
+		fprintf(out, ", %s is not me", text_of(packet, "local"));
+	fputc('\n', out);
+}
+
+/* ------------------------------------------------------------------- tables */
+
+/* The first rows of a list; says how many are left out. */
+static void print_rows(FILE *out, const json_t *list, json_int_t all, const struct column *columns,
+		       size_t count)
+{
+	json_t *some = json_array(), *row;
+	size_t i;
+
+	json_array_foreach(list, i, row) {
+		if (i < ROWS_MAX)
+			json_array_append(some, row);
+	}
+	view_table(out, some, columns, count);
+	if (all > (json_int_t)json_array_size(some))
+		fprintf(out, "and %" JSON_INTEGER_FORMAT " more\n",
+			all - (json_int_t)json_array_size(some));
+	json_decref(some);
+}
+
+/* The winner heads the table of those that it beat. */
+static void print_matches(FILE *out, const json_t *data)
+{
+	static const struct column columns[] = {
+		{"filter", "filter"}, {"rule", "rule"},	  {"verdict", "verdict"},
+		{"covers", "covers"}, {"place", "place"}, {"why it lost", "lost"},
+	};
+	json_t *beaten = json_object_get(data, "beaten"), *list, *winner;
+
+	if (!json_is_integer(json_object_get(data, "filter")))
+		return;
+	list = json_array();
+	winner = json_pack("{s:O, s:O, s:O, s:O, s:O, s:s}", "filter",
+			   json_object_get(data, "filter"), "rule", json_object_get(data, "rule"),
+			   "verdict", json_object_get(data, "verdict"), "covers",
+			   json_object_get(data, "covers"), "place", json_object_get(data, "place"),
+			   "lost", is_true(data, "surely_other") ? "it may decide" : "it decides");
+	json_array_append_new(list, winner);
+	json_array_extend(list, beaten);
+	fprintf(out, "\nfilters that cover it, highest precedence first:\n");
+	print_rows(out, list, json_array_size(list), columns, sizeof(columns) / sizeof(*columns));
+	json_decref(list);
+}
+
+static void print_depends(FILE *out, const json_t *data)
+{
+	static const struct column columns[] = {
+		{"verdict", "verdict"}, {"if", "if"},	      {"filter", "filter"},
+		{"rule", "rule"},	{"covers", "covers"}, {"place", "place"},
+	};
+	json_t *list = json_object_get(data, "depends");
+
+	if (!json_array_size(list))
+		return;
+	fprintf(out, "\ndepends: with what was not given, these would decide%s:\n",
+		is_true(data, "surely_other") ? ", one of them always" : " instead");
+	print_rows(out, list, json_array_size(list), columns, sizeof(columns) / sizeof(*columns));
+}
+
+static void print_near(FILE *out, const json_t *data)
+{
+	static const struct column columns[] = {
+		{"filter", "filter"}, {"rule", "rule"},	  {"verdict", "verdict"},
+		{"field", "field"},   {"why not", "why"}, {"place", "place"},
+	};
+	json_t *list = json_object_get(data, "near");
+
+	if (!list)
+		return;
+	fprintf(out, "\nnear misses, in one field only:\n");
+	print_rows(out, list, json_integer_value(json_object_get(data, "near_count")), columns,
+		   sizeof(columns) / sizeof(*columns));
+}
+
+void view_print_explain(FILE *out, const json_t *data)
+{
+	print_packet(out, json_object_get(data, "packet"));
+	fprintf(out, "%s: %s\n", text_of(data, "verdict"), text_of(data, "because"));
+	print_matches(out, data);
+	print_depends(out, data);
+	print_near(out, data);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Lists of JSON objects as tables for people. */
+#ifndef VIEW_TABLE_H
+#define VIEW_TABLE_H
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdio.h>
+
+enum column_kind {
+	COL_TEXT, /* strings and numbers as they are; null is "-" */
+	COL_AGE,  /* a time in the past, as "3m" */
+	COL_LEFT, /* a time to come, as "52m"; null is "never" */
+};
+
+struct column {
+	const char *title, *key;
+	enum column_kind kind;
+};
+
+/* A line of titles, then one line an object. Columns are as wide as they must be. */
+void view_table(FILE *out, const json_t *list, const struct column *columns, size_t count);
+
+#endif
