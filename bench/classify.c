@@ -52,6 +52,11 @@ static int classify_piece(struct box *box, const struct xi_pkt *pkts, uint64_t *
 	return box_run(box, pkts, PIECE, &answers, ret_ns);
 }
 
+static int empty_piece(struct box *box, const struct xi_pkt *pkts, uint64_t *ret_ns)
+{
+	return box_empty(box, pkts, PIECE, ret_ns);
+}
+
 static int hash_piece(struct box *box, const struct xi_pkt *pkts, uint64_t *ret_ns)
 {
 	uint64_t hits;
@@ -126,7 +131,7 @@ static int bench_set(const char *data, const char *name)
 	struct classbench set = {0};
 	struct image *image = NULL;
 	struct box *box = NULL;
-	double warm = 0, cold = 0, hash = 0, seconds;
+	double warm = 0, cold = 0, hash = 0, empty = 0, seconds;
 	size_t bytes = 0;
 	char path[512];
 	int err = -ENOMEM;
@@ -150,6 +155,13 @@ static int bench_set(const char *data, const char *name)
 		err = box_load(box, image);
 	if (err)
 		goto out;
+	{
+		uint32_t a, b;
+		if (getenv("INFO")) {
+			box_size(box, &a, &b);
+			printf("verified %u code %u\n", a, b);
+		}
+	}
 	one = set.trace[draw(set.trace_count)];
 	for (size_t i = 0; i < BOX_TRACE_MAX; i++)
 		pkts[i] = one;
@@ -159,13 +171,15 @@ static int bench_set(const char *data, const char *name)
 	if (!err)
 		err = time_trace(box, pkts, classify_piece, &cold);
 	if (!err)
+		err = time_trace(box, pkts, empty_piece, &empty);
+	if (!err && !getenv("NOHASH"))
 		err = time_hash(image->count, pkts, &hash);
 	if (err)
 		goto out;
 	for (int t = 0; t < XI_TABLE_MAX; t++)
 		bytes += (size_t)image->tables[t].value_size * image->tables[t].count;
-	printf("%-24s %7zu %6u %9.0f %9.0f %9.0f %7.1f %9.2f %8.1f\n", name, image->count,
-	       shapes(image), warm, cold, hash, cold / hash, seconds, bytes / 1e6);
+	printf("%-24s %7zu %6u %9.1f %9.0f %9.0f %9.0f %7.1f %9.2f %8.1f\n", name, image->count,
+	       shapes(image), empty, warm, cold, hash, cold / hash, seconds, bytes / 1e6);
 out:
 	box_close(box);
 	image_free(image);
@@ -187,8 +201,8 @@ int main(int argc, char **argv)
 	const char *data = getenv("XI_DATA") ? getenv("XI_DATA") : "../shared/data";
 	int err = 0;
 
-	printf("%-24s %7s %6s %9s %9s %9s %7s %9s %8s\n", "set", "filters", "shapes", "warm ns",
-	       "new flows", "one hash", "ratio", "compile s", "MB");
+	printf("%-24s %7s %6s %9s %9s %9s %9s %7s %9s %8s\n", "set", "filters", "shapes", "empty",
+	       "warm ns", "new flows", "one hash", "ratio", "compile s", "MB");
 	if (argc > 1) {
 		for (int i = 1; !err && i < argc; i++)
 			err = bench_set(data, argv[i]);

@@ -26,11 +26,11 @@
 
 XI_LIST_TABLE(xi_filter, struct xi_filter);
 XI_LIST_TABLE(xi_space, struct xi_space);
-XI_LIST_TABLE(xi_slot, struct xi_slot);
-XI_LIST_TABLE(xi_row, struct xi_row);
+XI_LIST_TABLE(xi_rows, struct xi_rows);
+XI_LIST_TABLE(xi_rows_big, struct xi_rows_big);
 XI_LIST_TABLE(xi_shape, struct xi_shape);
-XI_LIST_TABLE(xi_bucket, struct xi_bucket);
-XI_LIST_TABLE(xi_cell, struct xi_cell);
+XI_LIST_TABLE(xi_cells4, struct xi_cells4);
+XI_LIST_TABLE(xi_cells6, struct xi_cells6);
 XI_LIST_TABLE(xi_rect, struct xi_rects);
 XI_LIST_TABLE(xi_tree, struct xi_tree);
 XI_LIST_TABLE(xi_node, struct xi_node);
@@ -40,5 +40,12 @@ XI_LIST_TABLE(xi_dstep, struct xi_dense_step);
 XI_LIST_TABLE(xi_dstep6, struct xi_dense_step6);
 XI_LIST_TABLE(xi_dline, struct xi_dense_line);
 XI_LIST_TABLE(xi_dfilter, struct xi_dense_filter);
+
+/* The value at `index`, NULL when the table is shorter. An inlined lookup. */
+#define xi_at(table, index)                                                                        \
+	({                                                                                         \
+		__u32 __index = (index);                                                           \
+		bpf_map_lookup_elem(&table, &__index);                                             \
+	})
 
 #endif

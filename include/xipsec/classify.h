@@ -3,15 +3,15 @@
  * The tables of the classifier: what compile/ builds and bpf/classify.bpf.h
  * reads. docs/classifier.md tells the whole story; in short, a lookup goes
  *
- *   space -> rows -> shape -> bucket -> cell -> rectangle | tree -> filter
+ *   space -> rows -> shape -> cell -> rectangle | list | tree -> filter
  *
  * A space is one of the independent filter lists (direction, family, interface
  * class, whole packet or later fragment). A shape is a pair of prefix lengths
  * with or without a protocol; shapes are in order of precedence. A cell is one
- * (shape, remote prefix, local prefix, protocol); inside it only the ports, or
- * the ICMP type and code, are left to tell its filters apart: a rectangle each.
- * Rows only prune: each says which shapes can hold a match for one value of one
- * field, and their AND says which shapes are worth a probe.
+ * (shape, remote prefix, local prefix, protocol), found by one hash; inside it
+ * only the ports, or the ICMP type and code, are left to tell its filters apart:
+ * a rectangle each. Rows only prune: each says which shapes can hold a match for
+ * one value of one field, and their AND says which shapes are worth a probe.
  */
 #ifndef XIPSEC_CLASSIFY_H
 #define XIPSEC_CLASSIFY_H
@@ -54,87 +54,97 @@ XI_ASSERT_SIZE(struct xi_filter, 72);
 #define XI_SPACE_INDEX(dir, family, iface, frag)                                                   \
 	((((dir)&1) << 3) | (((family) == 6) << 2) | (((iface)&1) << 1) | ((frag)&1))
 
-/* One field that rows are kept for: 65,536 slots, each naming a row. */
-enum xi_probe_kind { XI_PROBE_OFF, XI_PROBE_DIRECT, XI_PROBE_HASHED };
-
+/*
+ * What rows are kept for. FIRST is an address's first 16 bits (IPv6: a keyed hash
+ * of some depth), HASHED a keyed hash of a deeper prefix of either address; the
+ * compiler chooses. A field that would not pay is off.
+ */
 enum xi_probe_field {
-	XI_PROBE_REMOTE_A,
-	XI_PROBE_REMOTE_B,
-	XI_PROBE_REMOTE_C,
-	XI_PROBE_LOCAL_A,
-	XI_PROBE_LOCAL_B,
-	XI_PROBE_LOCAL_C,
+	XI_PROBE_REMOTE_FIRST,
+	XI_PROBE_LOCAL_FIRST,
+	XI_PROBE_HASHED_1,
+	XI_PROBE_HASHED_2,
 	XI_PROBE_REMOTE_PORT,
 	XI_PROBE_LOCAL_PORT,
 	XI_PROBE_PROTO,
 	XI_PROBE_FIELDS,
 };
-#define XI_PROBE_DEPTHS 3 /* A, B, C: three depths of one address */
+#define XI_PROBE_ADDRS	     4 /* the first four */
+#define XI_PROBE_SLOT_FIELDS 6 /* all but the protocol */
 
 struct xi_probe {
-	__u8 mask[8];		 /* of the first eight address bytes, when hashed */
-	enum xi_probe_kind kind; /* an address: direct = its first 16 bits */
-	__u32 slot;		 /* first slot, counted in rows of xi_slot (four a value) */
-	__u32 row;		 /* first line in xi_row */
-	__u32 rows;		 /* how many distinct rows, for people */
+	/* Of the address as it lies in memory; IPv4: of remote | local << 32. */
+	__u64 mask[2], mult[2];
+	__u8 on;
+	__u8 of_local; /* IPv6: which address */
+	__u8 depth;    /* bits, for people */
+	__u8 pad;
+	__u32 rows; /* how many distinct rows, for people */
 };
+XI_ASSERT_SIZE(struct xi_probe, 40);
 
 struct xi_space {
-	__u64 seed;   /* of every hash */
+	__u64 seed;   /* of the hash of cells */
+	__u32 loaded; /* XI_SPACE_LOADED: anything else is not a compiled list */
 	__u32 shapes; /* how many; 0 = nothing can match */
 	__u32 first_shape;
-	__u32 chunks; /* lines a row has: 512 shapes a line */
-	__u32 bucket_mask;
-	__u32 pruned; /* 0: no rows, try every shape */
-	__u32 pad;
+	__u32 chunks;		     /* lines a row has: 256 shapes a line */
+	__u32 first_bucket, buckets; /* in xi_cells4 or xi_cells6 */
+	__u32 fields;		     /* bit n: probe[n] is on */
+	__u32 rows;		     /* index in xi_rows, or in xi_rows_big */
+	__u32 large;
+	__u32 none; /* always 0 */
 	struct xi_probe probe[XI_PROBE_FIELDS];
-	__u64 row_seed; /* of hashed slots */
 };
-XI_ASSERT_SIZE(struct xi_space, 256);
+XI_ASSERT_SIZE(struct xi_space, 328);
+#define XI_SPACE_LOADED 0x78697370
 
-#define XI_CHUNK_SHAPES 512
-#define XI_CHUNKS_MAX	8
+#define XI_ROW_WORDS	4
+#define XI_CHUNK_SHAPES (64 * XI_ROW_WORDS)
+#define XI_CHUNKS_MAX	16
 #define XI_SHAPES_MAX	(XI_CHUNK_SHAPES * XI_CHUNKS_MAX)
 
-struct xi_slot {
-	__u16 row[4];
+struct xi_row {
+	__u64 shapes[XI_ROW_WORDS]; /* bit 0 of the first word: the highest precedence */
 };
 
-struct xi_row {
-	__u64 shapes[8]; /* bit 0 of the first word: the highest precedence */
+/*
+ * All that prunes in one space, in one value, so that one lookup leads to all of
+ * it: for each value of each field the first line of its row. Line 0 and on is
+ * the row of all shapes.
+ */
+#define XI_SLOTS 65536
+struct xi_slots {
+	__u16 line[XI_PROBE_SLOT_FIELDS][XI_SLOTS];
+	__u16 proto[256];
 };
-XI_ASSERT_SIZE(struct xi_row, 64);
+
+#define XI_LINES     8192
+#define XI_LINES_BIG 65536
+struct xi_rows {
+	struct xi_slots slots;
+	struct xi_row row[XI_LINES];
+};
+struct xi_rows_big {
+	struct xi_slots slots;
+	struct xi_row row[XI_LINES_BIG];
+};
 
 /* ---------------------------------------------------- shapes and cells */
 
 struct xi_shape {
-	__u8 remote_mask[16];
-	__u8 local_mask[16];
-	__u32 group_end; /* after a match, shapes from here on cannot win */
-	__u8 remote_len, local_len;
-	__u8 flags; /* XI_SHAPE_* */
+	__u64 mask4;		    /* IPv4: of remote | local << 32, as they lie in memory */
+	__u16 group_end;	    /* after a match, shapes of the space from here on cannot win */
+	__u8 flags;		    /* XI_SHAPE_* */
+	__u8 band;		    /* enum xi_band */
+	__u8 remote_len, local_len; /* of the mask: 0 for `me` */
 	__u8 family;
-	enum xi_band band;
-	__u32 cells; /* how many, for people */
-	__u32 pad[4];
+	__u8 pad;
 };
-XI_ASSERT_SIZE(struct xi_shape, 64);
+XI_ASSERT_SIZE(struct xi_shape, 16);
 
-#define XI_SHAPE_ME    0x01 /* only packets whose local address is one of ours */
-#define XI_SHAPE_PROTO 0x02
-
-/*
- * Eight cells that hash here. `more`: a ninth went to the next bucket, so look
- * there too; the compiler keeps such runs at most XI_BUCKET_HOPS long.
- */
-struct xi_bucket {
-	__u16 tag[8]; /* 0 = free; never trusted without comparing the cell */
-	__u32 cell[8];
-	__u32 more;
-	__u32 pad[3];
-};
-XI_ASSERT_SIZE(struct xi_bucket, 64);
-#define XI_BUCKET_HOPS 4
+#define XI_SHAPE_PROTO 0x01 /* bit 0: the lookup makes a mask of it */
+#define XI_SHAPE_ME    0x02 /* only packets whose local address is one of ours */
 
 /*
  * x is the remote port. y is the local port, or type << 8 | code in a cell of
@@ -155,19 +165,42 @@ XI_ASSERT_SIZE(struct xi_rects, 64);
 
 enum xi_cell_kind { XI_CELL_ONE, XI_CELL_LIST, XI_CELL_TREE };
 
-struct xi_cell {
-	__u8 remote[16];
-	__u8 local[16];
-	__u32 shape;
-	__u8 proto;  /* 0 when the shape has none */
+/* What is behind the key of a cell. The best rectangle is at hand: no second load. */
+struct xi_inside {
+	__u16 x_lo, x_hi, y_lo, y_hi; /* of the best filter; of none for a tree */
+	__u32 filter;
+	__u8 action;
 	__u8 kind;   /* enum xi_cell_kind */
-	__u16 lines; /* LIST: lines in xi_rect after the rectangle here */
+	__u8 lines;  /* LIST: lines in xi_rect after the rectangle here */
+	__u8 over;   /* of a bucket's first cell: xi_over_bit() of cells in their second place */
 	__u32 first; /* LIST: in xi_rect; TREE: in xi_tree */
-	__u32 pad;
-	struct xi_rect rect; /* the best one; the others follow in order of rank */
 };
-XI_ASSERT_SIZE(struct xi_cell, 64);
+XI_ASSERT_SIZE(struct xi_inside, 20);
 #define XI_LIST_LINES 4 /* more than 1 + 4 * 4 rectangles become a tree */
+
+/* Two to a cache line. A cell lies in one of two buckets and nowhere else. */
+struct xi_cell4 {
+	__u64 key; /* masked: remote | local << 32, as they lie in memory */
+	__u32 tag; /* xi_cell_tag(); 0: free */
+	struct xi_inside in;
+};
+XI_ASSERT_SIZE(struct xi_cell4, 32);
+
+struct xi_cell6 {
+	__u64 remote[2], local[2];
+	__u32 tag;
+	struct xi_inside in;
+	__u64 pad;
+};
+XI_ASSERT_SIZE(struct xi_cell6, 64);
+
+#define XI_BUCKET_CELLS 2
+struct xi_cells4 {
+	struct xi_cell4 cell[XI_BUCKET_CELLS];
+};
+struct xi_cells6 {
+	struct xi_cell6 cell[XI_BUCKET_CELLS];
+};
 
 /* -------------------------------------- trees: many ranges in one cell */
 
@@ -191,9 +224,9 @@ struct xi_node {
 };
 
 struct xi_step {
-	__u16 from; /* up to the next step's */
-	__u16 pad;
-	__u32 value; /* filter index, XI_NO_FILTER for none */
+	__u16 from;   /* up to the next step's */
+	__u16 action; /* of that filter */
+	__u32 value;  /* filter index, XI_NO_FILTER for none */
 };
 #define XI_TREE_DEPTH 18 /* nodes from leaf to root; halvings of a step list */
 
@@ -212,34 +245,57 @@ static inline __u64 xi_hash_end(__u64 h)
 	return h ^ h >> 32;
 }
 
-/*
- * The words are the masked addresses as they lie in memory. Products of keyed
- * odd multipliers are independent of each other, so they overlap in the CPU.
- */
-static inline __u64 xi_cell_hash(__u64 seed, int v6, __u64 r0, __u64 r1, __u64 l0, __u64 l1,
-				 __u32 shape, __u8 proto)
+/* A cell's shape (index in xi_shape, below 65,536) and protocol (0 when it has none). */
+static inline __u32 xi_cell_tag(__u32 shape, __u8 proto)
 {
-	__u64 h = (((__u64)shape << 8 | proto) ^ seed) * 0x9e3779b97f4a7c15ull;
+	return shape | (__u32)proto << 16 | 1u << 24;
+}
 
-	h += r0 * ((seed ^ 0xd6e8feb86659fd93ull) | 1);
-	h += l0 * ((seed ^ 0xa0761d6478bd642full) | 1);
-	if (v6) {
-		h += r1 * ((seed ^ 0xe7037ed1a0b428dbull) | 1);
-		h += l1 * ((seed ^ 0x8ebc6af09c88c6e3ull) | 1);
-	}
+/*
+ * The hash of a cell: the two products do not wait for each other. The words are
+ * the masked addresses as they lie in memory.
+ */
+static inline __u64 xi_hash4(__u64 seed, __u64 key, __u32 tag)
+{
+	__u64 h = key * (seed | 1) + tag * 0x9e3779b97f4a7c15ull;
+
 	return xi_hash_end(h ^ h >> 32);
 }
 
-static inline __u16 xi_cell_tag(__u64 hash)
+static inline __u64 xi_hash6(__u64 seed, const __u64 remote[2], const __u64 local[2], __u32 tag)
 {
-	__u16 tag = hash >> 48;
+	__u64 h = tag * 0x9e3779b97f4a7c15ull;
 
-	return tag ? tag : 1;
+	h += remote[0] * (seed | 1);
+	h += remote[1] * ((seed ^ 0xe7037ed1a0b428dbull) | 1);
+	h ^= h >> 32;
+	h += local[0] * ((seed ^ 0xa0761d6478bd642full) | 1);
+	h += local[1] * ((seed ^ 0x8ebc6af09c88c6e3ull) | 1);
+	return xi_hash_end(h ^ h >> 32);
 }
 
-static inline __u32 xi_slot_hash(__u64 seed, __u64 word)
+/* The two buckets of a hash, of `count`, and what the first says when it was full. */
+static inline __u32 xi_first_bucket(__u64 hash, __u32 count)
 {
-	return xi_hash_end(xi_hash_step(seed, word)) & 0xffff;
+	return (hash >> 32) * count >> 32;
+}
+
+static inline __u32 xi_second_bucket(__u64 hash, __u32 count)
+{
+	return (hash & 0xffffffff) * count >> 32;
+}
+
+static inline __u8 xi_over_bit(__u64 hash)
+{
+	return 1 << (hash & 7);
+}
+
+/* The slot of an address: its words masked, multiplied and added, the upper 16 bits. */
+static inline __u32 xi_slot_hash(const struct xi_probe *probe, __u64 word, __u64 next)
+{
+	return ((word & probe->mask[0]) * probe->mult[0] +
+		(next & probe->mask[1]) * probe->mult[1]) >>
+	       48;
 }
 
 #define XI_TABLE(NAME, name, type) XI_TABLE_##NAME,

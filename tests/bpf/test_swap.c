@@ -226,10 +226,10 @@ static void a_refused_list_changes_nothing(void **state)
 
 	assert_int_equal(datapath_swap(dp, lists[0], NULL), 0);
 	generation = datapath_generation(dp);
-	saved = lists[1]->tables[XI_TABLE_CELL].value_size;
-	lists[1]->tables[XI_TABLE_CELL].value_size = 8;
+	saved = lists[1]->tables[XI_TABLE_CELLS4].value_size;
+	lists[1]->tables[XI_TABLE_CELLS4].value_size = 8;
 	assert_int_not_equal(datapath_swap(dp, lists[1], &diag), 0);
-	lists[1]->tables[XI_TABLE_CELL].value_size = saved;
+	lists[1]->tables[XI_TABLE_CELLS4].value_size = saved;
 	assert_int_equal(diag.errors, 1);
 	diag_free(&diag);
 	assert_int_equal(datapath_generation(dp), generation);

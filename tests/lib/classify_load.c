@@ -16,18 +16,18 @@
 #include "compile/image.h"
 #include "skel/classify_test.skel.h"
 
-/* A table that is in place, and its memory. */
-struct placed {
-	void *at;
-	size_t count, value_size;
-};
-
+/*
+ * Tables are plain arrays that the program knows by name, so their sizes are
+ * fixed when it is loaded. A list that does not fit makes a new set.
+ */
 struct box {
 	struct classify_test *skel;
-	struct placed placed[XI_TABLE_MAX];
+	uint32_t tuples;
+	struct bpf_map *map[XI_TABLE_MAX];
+	uint32_t room[XI_TABLE_MAX]; /* in values */
+	void *at[XI_TABLE_MAX];
 	struct xi_pkt *trace;
 	struct box_answer *answers;
-	uint32_t tuples;
 };
 
 static const char *const table_names[XI_TABLE_MAX] = {
@@ -36,7 +36,7 @@ static const char *const table_names[XI_TABLE_MAX] = {
 #undef XI_TABLE
 };
 
-static void *map_memory(const struct bpf_map *map, size_t size)
+static void *map_memory(struct bpf_map *map, size_t size)
 {
 	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
 
@@ -50,19 +50,17 @@ static void unload(struct box *box)
 	if (box->answers)
 		munmap(box->answers, BOX_TRACE_MAX * sizeof(*box->answers));
 	for (int t = 0; t < XI_TABLE_MAX; t++) {
-		struct placed *placed = &box->placed[t];
-
-		if (placed->at)
-			munmap(placed->at, placed->count * placed->value_size);
-		placed->at = NULL;
+		if (box->at[t])
+			munmap(box->at[t], (size_t)box->room[t] * bpf_map__value_size(box->map[t]));
+		box->at[t] = NULL;
 	}
-	classify_test__destroy(box->skel);
 	box->trace = NULL;
 	box->answers = NULL;
+	classify_test__destroy(box->skel);
 	box->skel = NULL;
 }
 
-/* Programs, and tables with room for placed[].count values each. */
+/* Loads the program with tables of room[] values. */
 static int load(struct box *box)
 {
 	int err;
@@ -70,28 +68,30 @@ static int load(struct box *box)
 	box->skel = classify_test__open();
 	if (!box->skel)
 		return -errno;
+	for (int t = 0; t < XI_TABLE_MAX; t++) {
+		box->map[t] = bpf_object__find_map_by_name(box->skel->obj, table_names[t]);
+		if (!box->map[t]) {
+			fprintf(stderr, "no map %s\n", table_names[t]);
+			return -ENOENT;
+		}
+		bpf_map__set_max_entries(box->map[t], box->room[t]);
+	}
 	bpf_map__set_max_entries(box->skel->maps.xi_tuples, box->tuples ? box->tuples : 1);
-	for (int t = 0; t < XI_TABLE_MAX; t++)
-		bpf_map__set_max_entries(
-			bpf_object__find_map_by_name(box->skel->obj, table_names[t]),
-			box->placed[t].count);
 	err = classify_test__load(box->skel);
 	if (err)
 		return err;
-	for (int t = 0; t < XI_TABLE_MAX; t++) {
-		const struct bpf_map *map = bpf_object__find_map_by_name(box->skel->obj,
-									 table_names[t]);
-		struct placed *placed = &box->placed[t];
-
-		placed->value_size = bpf_map__value_size(map);
-		placed->at = map_memory(map, placed->count * placed->value_size);
-		if (!placed->at)
-			return -ENOMEM;
-	}
 	box->trace = map_memory(box->skel->maps.xi_trace, BOX_TRACE_MAX * sizeof(*box->trace));
 	box->answers = map_memory(box->skel->maps.xi_answers,
 				  BOX_TRACE_MAX * sizeof(*box->answers));
-	return box->trace && box->answers ? 0 : -ENOMEM;
+	if (!box->trace || !box->answers)
+		return -ENOMEM;
+	for (int t = 0; t < XI_TABLE_MAX; t++) {
+		box->at[t] = map_memory(box->map[t],
+					(size_t)box->room[t] * bpf_map__value_size(box->map[t]));
+		if (!box->at[t])
+			return -ENOMEM;
+	}
+	return 0;
 }
 
 int box_open(struct box **ret, uint32_t tuples)
@@ -103,7 +103,7 @@ int box_open(struct box **ret, uint32_t tuples)
 		return -ENOMEM;
 	box->tuples = tuples;
 	for (int t = 0; t < XI_TABLE_MAX; t++)
-		box->placed[t].count = 64;
+		box->room[t] = t == XI_TABLE_SPACE ? XI_SPACES : 1;
 	err = load(box);
 	if (err) {
 		box_close(box);
@@ -121,32 +121,34 @@ void box_close(struct box *box)
 	free(box);
 }
 
-/*
- * Nothing runs while a test loads, so a list that fits is written into the tables
- * that are there; else everything is loaded again with twice the room.
- */
 int box_load(struct box *box, const struct image *image)
 {
+	uint32_t room[XI_TABLE_MAX];
 	bool fits = true;
 	int err;
 
+	memcpy(room, box->room, sizeof(room));
+
 	for (int t = 0; t < XI_TABLE_MAX; t++) {
-		if (image->tables[t].value_size != box->placed[t].value_size)
+		const struct image_table *table = &image->tables[t];
+
+		if (table->value_size != bpf_map__value_size(box->map[t]))
 			return -EINVAL;
-		if (image->tables[t].count > box->placed[t].count)
-			fits = false;
+		if (table->count <= box->room[t])
+			continue;
+		fits = false;
+		/* Some slack, so that thousands of small lists share one load. */
+		room[t] = table->count > 4096 ? table->count : 2 * table->count;
 	}
 	if (!fits) {
 		unload(box);
-		for (int t = 0; t < XI_TABLE_MAX; t++)
-			while (box->placed[t].count < image->tables[t].count)
-				box->placed[t].count *= 2;
+		memcpy(box->room, room, sizeof(room));
 		err = load(box);
 		if (err)
 			return err;
 	}
 	for (int t = 0; t < XI_TABLE_MAX; t++)
-		memcpy(box->placed[t].at, image->tables[t].data,
+		memcpy(box->at[t], image->tables[t].data,
 		       (size_t)image->tables[t].value_size * image->tables[t].count);
 	return 0;
 }
@@ -180,6 +182,23 @@ int box_run(struct box *box, const struct xi_pkt *pkts, size_t count, const stru
 	if (!err)
 		*ret = box->answers;
 	return err;
+}
+
+int box_empty(struct box *box, const struct xi_pkt *pkts, size_t count, uint64_t *ret_ns)
+{
+	return run(box, box->skel->progs.empty_many, pkts, count, ret_ns);
+}
+
+int box_size(struct box *box, uint32_t *ret_verified, uint32_t *ret_bytes)
+{
+	struct bpf_prog_info info = {0};
+	uint32_t len = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(bpf_program__fd(box->skel->progs.classify_many), &info, &len))
+		return -errno;
+	*ret_verified = info.verified_insns;
+	*ret_bytes = info.jited_prog_len;
+	return 0;
 }
 
 int box_tuples(struct box *box, const struct xi_pkt *pkts, size_t count, uint64_t *ret_ns,

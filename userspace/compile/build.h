@@ -26,9 +26,17 @@ struct entry {
 	struct xi_rect rect;
 };
 
+/* A cell before it has a place; IPv4 uses the first word of the key alone. */
+struct build_cell {
+	__u64 key[4];
+	uint32_t tag;
+	struct xi_inside in;
+};
+
 struct build {
 	struct image *image;
 	struct tab tab[XI_TABLE_MAX];
+	struct tab cells; /* of the space at hand */
 	uint64_t seed;
 	enum compile_rows rows;
 	struct diag *diag; /* may be NULL */
@@ -46,8 +54,8 @@ int build_rows(struct build *build, struct xi_space *space, const struct entry *
 	       size_t count);
 /* tree.c: a tree of these rectangles, best rank first. Returns its index or -errno. */
 int64_t build_tree(struct build *build, const struct xi_rect *rects, size_t count);
-/* buckets.c: puts every cell into a bucket; leaves seed and mask in every space. */
-int build_buckets(struct build *build);
+/* cells.c: gives every cell of a space its place; leaves seed and buckets in the space. */
+int build_buckets(struct build *build, struct xi_space *space, bool v6);
 
 /*
  * conflicts.c: takes filters with the selectors of a better one out of the

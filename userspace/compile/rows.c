@@ -4,31 +4,20 @@
  * value of the field falls into one of 65,536 slots, a slot names a row, and
  * rows that are equal are stored once. A row is the OR of everything that can
  * fall into its slots, so a coarse slot or a collision costs a probe and never
- * an answer. A field that would not prune anything gets no rows.
+ * an answer.
+ *
+ * Which fields get rows is chosen by counting: choose.c says which pay.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "compile/build.h"
+#include "compile/rows.h"
 
-#define SLOTS 65536
-#define WORDS (SLOTS / 64)
-
-/* The depths of address, in bits, that rows may be kept for: A, B and C. */
-static const uint8_t depths[2][XI_PROBE_DEPTHS] = {{16, 24, 32}, {48, 64, 0}};
-
-struct rows {
-	struct build *build;
-	struct xi_space *space; /* a copy outside the table, which may move */
-	const struct entry *entries;
-	size_t count;
-	uint64_t *set;	  /* WORDS: the slots that the current shape can be found in */
-	uint32_t words;	  /* that the shapes need; stored rows are padded to whole lines */
-	uint64_t *matrix; /* SLOTS rows of that many words */
-	uint64_t *base;	  /* one row: the shapes that are in every slot */
-	uint32_t *index;  /* hash table of distinct rows, by number + 1 */
-};
+/* Up to here trying every shape is cheaper than reading rows. */
+#define SHAPES_WITHOUT_ROWS 6
+/* Without rows a lookup has one chunk of shapes. */
+#define SHAPES_ONE_CHUNK XI_CHUNK_SHAPES
 
 static void set_range(uint64_t *set, uint32_t lo, uint32_t hi)
 {
@@ -43,35 +32,54 @@ static void set_range(uint64_t *set, uint32_t lo, uint32_t hi)
 	}
 }
 
-static void probe_mask(uint8_t depth, uint8_t mask[8])
+static uint32_t addr_slot(const struct field *field, const uint8_t remote[16],
+			  const uint8_t local[16])
 {
-	for (unsigned i = 0; i < 8; i++)
-		mask[i] = depth >= 8 * (i + 1) ? 0xff
-			  : depth <= 8 * i     ? 0
-					       : 0xff << (8 - depth % 8);
+	const uint8_t *addr = field->probe.of_local ? local : remote;
+	uint32_t r, l;
+	uint64_t word[2];
+
+	if (field->direct)
+		return (uint32_t)addr[0] << 8 | addr[1];
+	if (field->v6) {
+		memcpy(word, addr, sizeof(word));
+		return xi_slot_hash(&field->probe, word[0], word[1]);
+	}
+	memcpy(&r, remote, sizeof(r));
+	memcpy(&l, local, sizeof(l));
+	return xi_slot_hash(&field->probe, r | (uint64_t)l << 32, 0);
 }
 
-/* Returns false when the address may fall anywhere. */
-static bool fill_addr(const struct rows *rows, const struct xi_probe *probe, uint8_t depth,
-		      const uint8_t addr[16], uint8_t len)
+uint32_t field_slot(const struct field *field, const struct xi_pkt *pkt)
 {
-	uint32_t first = (uint32_t)addr[0] << 8 | addr[1];
-	uint64_t word, mask;
-
-	if (!len || (probe->kind == XI_PROBE_HASHED && len < depth))
-		return false;
-	if (probe->kind == XI_PROBE_DIRECT) {
-		set_range(rows->set, first, len >= 16 ? first : first + (1u << (16 - len)) - 1);
-		return true;
+	switch (field->of) {
+	case FIELD_REMOTE:
+	case FIELD_LOCAL:
+		return addr_slot(field, pkt->remote, pkt->local);
+	case FIELD_REMOTE_PORT:
+		return pkt->remote_port;
+	case FIELD_LOCAL_PORT:
+		return pkt->local_port;
+	case FIELD_PROTO:
+		return pkt->proto;
 	}
-	memcpy(&word, addr, sizeof(word));
-	memcpy(&mask, probe->mask, sizeof(mask));
-	first = xi_slot_hash(rows->space->row_seed, word & mask);
-	set_range(rows->set, first, first);
+	return 0;
+}
+
+/* The functions below add the slots of one entry; false when it may be anywhere. */
+static bool fill_addr(const struct field *field, uint64_t *set, const struct entry *e)
+{
+	uint8_t len = field->of == FIELD_REMOTE ? e->remote_len : e->me ? 0 : e->local_len;
+	uint32_t first;
+
+	if (!len || (!field->direct && len < field->probe.depth))
+		return false;
+	first = addr_slot(field, e->remote, e->local);
+	set_range(set, first, len >= 16 ? first : first + (1u << (16 - len)) - 1);
 	return true;
 }
 
-static bool fill_ports(const struct rows *rows, const struct entry *e, bool remote)
+static bool fill_ports(uint64_t *set, const struct entry *e, bool remote)
 {
 	bool icmp = e->proto_given && (e->proto == 1 || e->proto == 58);
 	uint32_t lo = remote ? e->rect.x_lo : e->rect.y_lo;
@@ -81,51 +89,42 @@ static bool fill_ports(const struct rows *rows, const struct entry *e, bool remo
 		lo = hi = 0; /* such packets are looked up with ports 0 */
 	if (lo == 0 && hi == 65535)
 		return false;
-	set_range(rows->set, lo, hi);
+	set_range(set, lo, hi);
 	return true;
 }
 
-static bool fill(const struct rows *rows, const struct xi_probe *probe, enum xi_probe_field field,
-		 uint8_t depth, const struct entry *e)
+static bool fill(const struct field *field, uint64_t *set, const struct entry *e)
 {
-	switch (field) {
-	case XI_PROBE_REMOTE_A:
-	case XI_PROBE_REMOTE_B:
-	case XI_PROBE_REMOTE_C:
-		return fill_addr(rows, probe, depth, e->remote, e->remote_len);
-	case XI_PROBE_LOCAL_A:
-	case XI_PROBE_LOCAL_B:
-	case XI_PROBE_LOCAL_C:
-		return fill_addr(rows, probe, depth, e->local, e->me ? 0 : e->local_len);
-	case XI_PROBE_REMOTE_PORT:
-		return fill_ports(rows, e, true);
-	case XI_PROBE_LOCAL_PORT:
-		return fill_ports(rows, e, false);
-	case XI_PROBE_PROTO:
+	switch (field->of) {
+	case FIELD_REMOTE:
+	case FIELD_LOCAL:
+		return fill_addr(field, set, e);
+	case FIELD_REMOTE_PORT:
+		return fill_ports(set, e, true);
+	case FIELD_LOCAL_PORT:
+		return fill_ports(set, e, false);
+	case FIELD_PROTO:
 		if (e->proto_given)
-			set_range(rows->set, e->proto, e->proto);
+			set_range(set, e->proto, e->proto);
 		return e->proto_given;
-	case XI_PROBE_FIELDS:
-		break;
 	}
 	return false;
 }
 
 /* Marks one shape in the matrix, or in the base row when it is in every slot. */
-static bool mark_shape(struct rows *rows, const struct xi_probe *probe, enum xi_probe_field field,
-		       uint8_t depth, size_t from, size_t to)
+static bool mark_shape(struct rows *rows, const struct field *field, size_t from, size_t to)
 {
 	uint32_t shape = rows->entries[from].shape;
 	uint64_t bit = 1ull << shape % 64;
 
-	memset(rows->set, 0, WORDS * sizeof(*rows->set));
+	memset(rows->set, 0, SET_WORDS * sizeof(*rows->set));
 	for (size_t i = from; i < to; i++) {
-		if (!fill(rows, probe, field, depth, &rows->entries[i])) {
+		if (!fill(field, rows->set, &rows->entries[i])) {
 			rows->base[shape / 64] |= bit;
 			return false;
 		}
 	}
-	for (size_t w = 0; w < WORDS; w++) {
+	for (size_t w = 0; w < SET_WORDS; w++) {
 		for (uint64_t left = rows->set[w]; left; left &= left - 1) {
 			size_t slot = 64 * w + __builtin_ctzll(left);
 
@@ -135,115 +134,208 @@ static bool mark_shape(struct rows *rows, const struct xi_probe *probe, enum xi_
 	return true;
 }
 
-/* The number of this row among the distinct ones, appending it if it is new. */
-static int64_t row_number(struct rows *rows, struct xi_probe *probe, const uint64_t *row)
+bool rows_matrix(struct rows *rows, const struct field *field)
 {
 	uint32_t words = rows->words;
-	struct tab *tab = &rows->build->tab[XI_TABLE_ROW];
+	bool prunes = false;
+	size_t from, to;
+
+	memset(rows->matrix, 0, (size_t)XI_SLOTS * words * 8);
+	memset(rows->base, 0, words * 8);
+	for (from = 0; from < rows->count; from = to) {
+		for (to = from;
+		     to < rows->count && rows->entries[to].shape == rows->entries[from].shape;)
+			to++;
+		prunes |= mark_shape(rows, field, from, to);
+	}
+	return prunes;
+}
+
+/* ----------------------------------------------------------------- storing */
+
+static uint32_t row_hash(const struct rows *rows, const uint64_t *row)
+{
 	uint64_t hash = 0;
-	int64_t line;
 
-	for (uint32_t w = 0; w < words; w++)
+	for (uint32_t w = 0; w < rows->words; w++)
 		hash = xi_hash_step(hash, row[w]);
-	for (uint32_t at = xi_hash_end(hash);; at++) {
-		uint32_t *number = &rows->index[at % (2 * SLOTS)];
+	return xi_hash_end(hash);
+}
 
-		if (!*number) {
-			line = tab_add(tab, rows->space->chunks);
-			if (line < 0)
-				return line;
-			memcpy(build_at(rows->build, ROW, struct xi_row, line), row, words * 8);
-			*number = ++probe->rows;
-			return *number - 1;
-		}
-		line = probe->row + (*number - 1) * rows->space->chunks;
-		if (!memcmp(build_at(rows->build, ROW, struct xi_row, line), row, words * 8))
-			return *number - 1;
+/* Where the index has this row, or room for it. */
+static uint32_t *find_row(struct rows *rows, const uint64_t *row)
+{
+	for (uint32_t at = row_hash(rows, row);; at++) {
+		uint32_t *number = &rows->index[at % INDEX_SIZE];
+
+		if (!*number || !memcmp(&rows->lines[*number - 1], row, rows->words * 8))
+			return number;
 	}
 }
 
-/* Writes slots and rows of one field from the matrix. */
-static int emit_field(struct rows *rows, struct xi_probe *probe)
+/* The first line of this row, which is appended if it is new. -E2BIG: no room. */
+static int64_t row_line(struct rows *rows, const uint64_t *row)
 {
-	int64_t slots = tab_add(&rows->build->tab[XI_TABLE_SLOT], SLOTS / 4), number = 0;
-	uint32_t words = rows->words;
+	uint32_t chunks = rows->space->chunks, line = rows->line_count;
+	uint32_t *number = find_row(rows, row);
 
-	if (slots < 0)
-		return slots;
-	probe->slot = slots;
-	probe->row = rows->build->tab[XI_TABLE_ROW].count;
-	probe->rows = 0;
-	memset(rows->index, 0, 2 * SLOTS * sizeof(*rows->index));
-	for (size_t s = 0; s < SLOTS; s++) {
+	if (*number)
+		return *number - 1;
+	if (line + chunks > XI_LINES_BIG)
+		return -E2BIG;
+	memset(&rows->lines[line], 0, chunks * sizeof(*rows->lines));
+	memcpy(&rows->lines[line], row, rows->words * 8);
+	rows->line_count += chunks;
+	*number = line + 1;
+	return line;
+}
+
+/* Forgets the lines from `count` on. */
+static void forget_lines(struct rows *rows, uint32_t count)
+{
+	memset(rows->index, 0, INDEX_SIZE * sizeof(*rows->index));
+	for (uint32_t line = 0; line < count; line += rows->space->chunks)
+		*find_row(rows, (const uint64_t *)rows->lines[line].shapes) = line + 1;
+	rows->line_count = count;
+}
+
+/* Gives 2^shift neighbouring slots what each of them has. */
+static void coarsen(struct rows *rows, unsigned shift)
+{
+	uint32_t words = rows->words, group = 1u << shift;
+
+	for (uint32_t s = 0; s < XI_SLOTS; s += group) {
+		uint64_t *first = &rows->matrix[(size_t)s * words];
+
+		for (uint32_t k = 1; k < group; k++)
+			for (uint32_t w = 0; w < words; w++)
+				first[w] |= first[(size_t)k * words + w];
+		for (uint32_t k = 1; k < group; k++)
+			memcpy(first + (size_t)k * words, first, words * 8);
+	}
+}
+
+/* Writes the slots of one field from the matrix. -E2BIG when there are too many rows. */
+static int try_emit(struct rows *rows, uint16_t *out, uint32_t slots)
+{
+	uint32_t words = rows->words;
+	int64_t line = 0;
+
+	for (size_t s = 0; s < slots; s++) {
 		uint64_t *row = &rows->matrix[s * words];
 
 		for (uint32_t w = 0; w < words; w++)
 			row[w] |= rows->base[w];
 		/* Neighbours are often equal. */
 		if (!s || memcmp(row, row - words, words * 8))
-			number = row_number(rows, probe, row);
-		if (number < 0)
-			return number;
-		build_at(rows->build, SLOT, struct xi_slot, slots + s / 4)->row[s % 4] = number;
+			line = row_line(rows, row);
+		if (line < 0)
+			return line;
+		out[s] = line;
 	}
 	return 0;
 }
 
-static int build_field(struct rows *rows, enum xi_probe_field field, uint8_t depth)
+static int emit_field(struct rows *rows, struct field *field, enum xi_probe_field place)
 {
-	struct xi_probe probe = {.kind = depth > 16 ? XI_PROBE_HASHED : XI_PROBE_DIRECT};
-	uint32_t words = rows->words;
-	bool prunes = false;
-	size_t from, to;
-	int err;
+	bool proto = place == XI_PROBE_PROTO;
+	uint16_t *out = proto ? rows->slots->proto : rows->slots->line[place];
+	uint32_t before = rows->line_count;
+	int err = -E2BIG;
 
-	probe_mask(depth, probe.mask);
-	memset(rows->matrix, 0, (size_t)SLOTS * words * 8);
-	memset(rows->base, 0, words * 8);
-	for (from = 0; from < rows->count; from = to) {
-		for (to = from;
-		     to < rows->count && rows->entries[to].shape == rows->entries[from].shape;)
-			to++;
-		prunes |= mark_shape(rows, &probe, field, depth, from, to);
+	rows_matrix(rows, field);
+	for (unsigned shift = 0; err == -E2BIG && shift < 16; shift++) {
+		if (shift) {
+			forget_lines(rows, before);
+			coarsen(rows, shift);
+		}
+		err = try_emit(rows, out, proto ? 256 : XI_SLOTS);
 	}
-	if (!prunes)
-		return 0;
-	err = emit_field(rows, &probe);
-	if (!err)
-		rows->space->probe[field] = probe;
-	return err;
+	if (err)
+		return err;
+	field->probe.on = 1;
+	field->probe.rows = (rows->line_count - before) / rows->space->chunks;
+	rows->space->probe[place] = field->probe;
+	rows->space->fields |= 1u << place;
+	return 0;
+}
+
+/* Copies slots and lines to a value of the table that is large enough. */
+static int store(struct rows *rows)
+{
+	struct build *build = rows->build;
+	bool large = rows->line_count > XI_LINES;
+	int64_t at = tab_add(&build->tab[large ? XI_TABLE_ROWS_BIG : XI_TABLE_ROWS], 1);
+	struct xi_slots *slots;
+	struct xi_row *row;
+
+	if (at < 0)
+		return at;
+	rows->space->rows = at;
+	rows->space->large = large;
+	if (large) {
+		slots = &build_at(build, ROWS_BIG, struct xi_rows_big, at)->slots;
+		row = build_at(build, ROWS_BIG, struct xi_rows_big, at)->row;
+	} else {
+		slots = &build_at(build, ROWS, struct xi_rows, at)->slots;
+		row = build_at(build, ROWS, struct xi_rows, at)->row;
+	}
+	memcpy(slots, rows->slots, sizeof(*slots));
+	memcpy(row, rows->lines, rows->line_count * sizeof(*row));
+	return 0;
+}
+
+/* The row that says "perhaps" to every shape: line 0. */
+static void add_all_row(struct rows *rows)
+{
+	memset(rows->base, 0, rows->words * 8);
+	for (uint32_t s = 0; s < rows->space->shapes; s++)
+		rows->base[s / 64] |= 1ull << s % 64;
+	row_line(rows, rows->base);
+}
+
+static bool wanted(const struct build *build, const struct xi_space *space)
+{
+	if (space->shapes > SHAPES_ONE_CHUNK)
+		return true;
+	return build->rows != COMPILE_ROWS_NEVER &&
+	       (build->rows == COMPILE_ROWS_ALWAYS || space->shapes > SHAPES_WITHOUT_ROWS);
 }
 
 int build_rows(struct build *build, struct xi_space *space, const struct entry *entries,
 	       size_t count)
 {
-	size_t words = (space->shapes + 63) / 64;
-	struct rows rows = {
-		.build = build, .space = space, .entries = entries, .count = count, .words = words};
-	int v6 = entries[0].family == 6, err = -ENOMEM;
+	struct rows rows = {.build = build,
+			    .space = space,
+			    .entries = entries,
+			    .count = count,
+			    .words = (space->shapes + 63) / 64};
+	struct field chosen[XI_PROBE_FIELDS] = {0};
+	int err = -ENOMEM;
 
-	rows.set = malloc(WORDS * sizeof(*rows.set));
-	rows.matrix = malloc((size_t)SLOTS * words * 8);
-	rows.base = malloc(words * 8);
-	rows.index = malloc(2 * SLOTS * sizeof(*rows.index));
-	if (!rows.set || !rows.matrix || !rows.base || !rows.index)
+	if (!wanted(build, space))
+		return 0;
+	rows.set = malloc(SET_WORDS * sizeof(*rows.set));
+	rows.matrix = malloc((size_t)XI_SLOTS * rows.words * 8);
+	rows.base = malloc(rows.words * 8);
+	rows.index = calloc(INDEX_SIZE, sizeof(*rows.index));
+	rows.lines = malloc(XI_LINES_BIG * sizeof(*rows.lines));
+	rows.slots = calloc(1, sizeof(*rows.slots));
+	if (!rows.set || !rows.matrix || !rows.base || !rows.index || !rows.lines || !rows.slots)
 		goto out;
-	err = 0;
-	for (int d = 0; !err && d < XI_PROBE_DEPTHS; d++) {
-		if (!depths[v6][d])
-			continue;
-		err = build_field(&rows, XI_PROBE_REMOTE_A + d, depths[v6][d]);
-		if (!err)
-			err = build_field(&rows, XI_PROBE_LOCAL_A + d, depths[v6][d]);
-	}
-	for (int f = XI_PROBE_REMOTE_PORT; !err && f < XI_PROBE_FIELDS; f++)
-		err = build_field(&rows, f, 0);
-	for (int f = 0; f < XI_PROBE_FIELDS; f++)
-		space->pruned |= space->probe[f].kind != XI_PROBE_OFF;
+	err = choose_fields(&rows, chosen);
+	add_all_row(&rows);
+	for (int place = 0; !err && place < XI_PROBE_FIELDS; place++)
+		if (chosen[place].used)
+			err = emit_field(&rows, &chosen[place], place);
+	if (!err && (space->fields || space->shapes > SHAPES_ONE_CHUNK))
+		err = store(&rows);
 out:
 	free(rows.set);
 	free(rows.matrix);
 	free(rows.base);
 	free(rows.index);
+	free(rows.lines);
+	free(rows.slots);
 	return err;
 }

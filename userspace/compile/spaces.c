@@ -14,8 +14,6 @@
 #include "compile/build.h"
 #include "util/addr.h"
 
-/* Up to here trying every shape is cheaper than reading rows. */
-#define SHAPES_WITHOUT_ROWS 8
 /* Cells with more filters than this are not searched for rectangles hidden by others. */
 #define COVER_CHECK_MAX 64
 
@@ -108,13 +106,14 @@ static int compare_entry(const void *pa, const void *pb)
 	return a->rect.filter < b->rect.filter ? -1 : a->rect.filter > b->rect.filter;
 }
 
-static void prefix_mask(uint8_t len, uint8_t mask[16])
+static uint64_t prefix_mask4(uint8_t len)
 {
-	struct xi_addr addr = {0};
+	struct xi_addr addr = {.b = {0xff, 0xff, 0xff, 0xff}};
+	uint32_t mask;
 
-	memset(addr.b, 0xff, sizeof(addr.b));
 	xi_addr_mask(&addr, len);
-	memcpy(mask, addr.b, 16);
+	memcpy(&mask, addr.b, sizeof(mask));
+	return mask;
 }
 
 static int add_shape(struct build *build, const struct entry *e)
@@ -125,11 +124,11 @@ static int add_shape(struct build *build, const struct entry *e)
 	if (index < 0)
 		return index;
 	shape = build_at(build, SHAPE, struct xi_shape, index);
-	prefix_mask(e->remote_len, shape->remote_mask);
-	if (!e->me)
-		prefix_mask(e->local_len, shape->local_mask);
 	shape->remote_len = e->remote_len;
-	shape->local_len = e->local_len;
+	shape->local_len = e->me ? 0 : e->local_len;
+	if (e->family == 4)
+		shape->mask4 = prefix_mask4(shape->remote_len) | prefix_mask4(shape->local_len)
+									 << 32;
 	shape->family = e->family;
 	shape->band = e->band;
 	shape->flags = (e->me ? XI_SHAPE_ME : 0) | (e->proto_given ? XI_SHAPE_PROTO : 0);
@@ -176,39 +175,60 @@ static int add_list(struct build *build, const struct xi_rect *rects, size_t cou
 	return first;
 }
 
+static void cell_key(const struct entry *e, __u64 key[4])
+{
+	uint32_t remote, local;
+
+	if (e->family == 6) {
+		memcpy(key, e->remote, 16);
+		memcpy(key + 2, e->local, 16);
+		return;
+	}
+	memcpy(&remote, e->remote, sizeof(remote));
+	memcpy(&local, e->local, sizeof(local));
+	key[0] = remote | (uint64_t)local << 32;
+}
+
+static struct xi_inside inside(const struct xi_rect *rect)
+{
+	return (struct xi_inside){.x_lo = rect->x_lo,
+				  .x_hi = rect->x_hi,
+				  .y_lo = rect->y_lo,
+				  .y_hi = rect->y_hi,
+				  .filter = rect->filter,
+				  .action = rect->action};
+}
+
 /* One cell from its entries, best rank first. rects is scratch of `count`. */
 static int add_cell(struct build *build, const struct entry *entries, size_t count, uint32_t shape,
 		    struct xi_rect *rects)
 {
-	int64_t index = tab_add(&build->tab[XI_TABLE_CELL], 1), first = 0;
-	enum xi_cell_kind kind = XI_CELL_ONE;
-	struct xi_cell *cell;
+	static const struct xi_rect never = {.x_lo = 1, .x_hi = 0, .filter = XI_NO_FILTER};
+	int64_t index = tab_add(&build->cells, 1), first = 0;
+	struct build_cell *cell;
 
 	if (index < 0)
 		return index;
+	cell = &((struct build_cell *)build->cells.data)[index];
+	cell_key(entries, cell->key);
+	cell->tag = xi_cell_tag(shape, entries->proto);
 	for (size_t i = 0; i < count; i++)
 		rects[i] = entries[i].rect;
 	count = drop_covered(rects, count);
 	if (count > 1 + 4 * XI_LIST_LINES) {
-		kind = XI_CELL_TREE;
+		cell->in = inside(&never);
+		cell->in.kind = XI_CELL_TREE;
 		first = build_tree(build, rects, count);
-	} else if (count > 1) {
-		kind = XI_CELL_LIST;
-		first = add_list(build, rects + 1, count - 1);
+	} else {
+		cell->in = inside(&rects[0]);
+		if (count > 1) {
+			cell->in.kind = XI_CELL_LIST;
+			cell->in.lines = (count - 1 + 3) / 4;
+			first = add_list(build, rects + 1, count - 1);
+		}
 	}
-	if (first < 0)
-		return first;
-	cell = build_at(build, CELL, struct xi_cell, index);
-	memcpy(cell->remote, entries->remote, sizeof(cell->remote));
-	memcpy(cell->local, entries->local, sizeof(cell->local));
-	cell->shape = shape;
-	cell->proto = entries->proto;
-	cell->kind = kind;
-	cell->lines = kind == XI_CELL_LIST ? (count - 1 + 3) / 4 : 0;
-	cell->first = first;
-	cell->rect = rects[0];
-	build_at(build, SHAPE, struct xi_shape, shape)->cells++;
-	return 0;
+	cell->in.first = first;
+	return first < 0 ? first : 0;
 }
 
 /* Shapes and cells of one space from its sorted entries. */
@@ -283,13 +303,15 @@ static int space_entries(const struct image *image, unsigned index, struct entry
 
 static int build_space(struct build *build, unsigned index)
 {
-	struct xi_space space = {.row_seed = xi_hash_end(build->seed ^ index)};
+	struct xi_space space = {.loaded = XI_SPACE_LOADED};
 	struct entry *entries;
 	size_t count;
 	int err = space_entries(build->image, index, &entries, &count);
 
+	*build_at(build, SPACE, struct xi_space, index) = space;
 	if (err || !entries)
 		return err;
+	build->cells.count = 0;
 	err = add_cells(build, &space, entries, count);
 	if (!err && space.shapes > XI_SHAPES_MAX) {
 		if (build->diag)
@@ -300,8 +322,9 @@ static int build_space(struct build *build, unsigned index)
 		err = -EINVAL;
 	}
 	space.chunks = (space.shapes + XI_CHUNK_SHAPES - 1) / XI_CHUNK_SHAPES;
-	if (!err && build->rows != COMPILE_ROWS_NEVER &&
-	    (build->rows == COMPILE_ROWS_ALWAYS || space.shapes > SHAPES_WITHOUT_ROWS))
+	if (!err)
+		err = build_buckets(build, &space, index & 4);
+	if (!err)
 		err = build_rows(build, &space, entries, count);
 	*build_at(build, SPACE, struct xi_space, index) = space;
 	free(entries);
@@ -366,6 +389,7 @@ int build_tables(struct image *image, const struct compile_opts *opts, struct di
 	build.seed = opts->seed ? opts->seed : 0x7869707365630001ull;
 	for (int t = 0; t < XI_TABLE_MAX; t++)
 		build.tab[t].size = value_sizes[t];
+	build.cells.size = sizeof(struct build_cell);
 	if (tab_add(&build.tab[XI_TABLE_SPACE], XI_SPACES) < 0)
 		goto out;
 	err = build_filters(&build);
@@ -376,8 +400,6 @@ int build_tables(struct image *image, const struct compile_opts *opts, struct di
 		else
 			err = build_space(&build, i);
 	}
-	if (!err)
-		err = build_buckets(&build);
 	for (int t = 0; !err && t < XI_TABLE_MAX; t++) {
 		if (!build.tab[t].count && tab_add(&build.tab[t], 1) < 0)
 			err = -ENOMEM;
@@ -390,5 +412,6 @@ int build_tables(struct image *image, const struct compile_opts *opts, struct di
 out:
 	for (int t = 0; t < XI_TABLE_MAX; t++)
 		free(build.tab[t].data);
+	free(build.cells.data);
 	return err;
 }

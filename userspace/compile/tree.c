@@ -12,10 +12,13 @@
 
 #include "compile/build.h"
 
+#define NOBODY 0xffffffffu
+
 /* One rectangle, turned so that `a` is the axis of the tree. */
 struct span {
 	uint32_t a_lo, a_hi, b_lo, b_hi; /* inclusive */
 	uint32_t rank;
+	enum xi_action action;
 };
 
 static int compare_u32(const void *pa, const void *pb)
@@ -106,7 +109,7 @@ static int add_steps(struct build *build, const struct span *spans, const uint32
 		uint32_t at = next_free(next, find_edge(edges, count, s->b_lo));
 
 		for (; at < end; at = next_free(next, at)) {
-			best[at] = s->rank;
+			best[at] = which[i];
 			next[at] = at + 1;
 		}
 	}
@@ -124,7 +127,11 @@ static int add_steps(struct build *build, const struct span *spans, const uint32
 			node.first = first;
 		step = build_at(build, STEP, struct xi_step, first);
 		step->from = edges[i];
-		step->value = best[i];
+		step->value = XI_NO_FILTER;
+		if (best[i] != NOBODY) {
+			step->value = spans[best[i]].rank;
+			step->action = spans[best[i]].action;
+		}
 	}
 	*ret = node;
 	err = 0;
@@ -188,15 +195,15 @@ static bool choose_axis(const struct xi_rect *rects, struct span *spans, size_t 
 	bool swapped;
 
 	for (size_t i = 0; i < n; i++) {
-		spans[i] = (struct span){rects[i].x_lo, rects[i].x_hi, rects[i].y_lo, rects[i].y_hi,
-					 rects[i].filter};
+		spans[i] = (struct span){rects[i].x_lo, rects[i].x_hi,	 rects[i].y_lo,
+					 rects[i].y_hi, rects[i].filter, rects[i].action};
 	}
 	edges_x = collect_edges(spans, NULL, n, true, edges);
 	edges_y = collect_edges(spans, NULL, n, false, edges);
 	swapped = edges_y < edges_x;
 	for (size_t i = 0; swapped && i < n; i++) {
-		spans[i] = (struct span){rects[i].y_lo, rects[i].y_hi, rects[i].x_lo, rects[i].x_hi,
-					 rects[i].filter};
+		spans[i] = (struct span){rects[i].y_lo, rects[i].y_hi,	 rects[i].x_lo,
+					 rects[i].x_hi, rects[i].filter, rects[i].action};
 	}
 	return swapped;
 }
@@ -244,7 +251,7 @@ out:
 
 int64_t build_tree(struct build *build, const struct xi_rect *rects, size_t count)
 {
-	struct span *spans = malloc(count * sizeof(*spans));
+	struct span *spans = calloc(count, sizeof(*spans));
 	uint32_t *edges = malloc((2 * count + 1) * sizeof(*edges));
 	int64_t index = tab_add(&build->tab[XI_TABLE_TREE], 1);
 	bool swapped;

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * One probe: the cell of a shape, and the filter in it that covers the packet. A
+ * cell lies in the first or the second of two buckets; a bucket is one cache
+ * line (IPv6: two neighbours), compared without a branch. The second is looked
+ * at only when the first says that a cell with such a hash had to go there.
+ */
+#ifndef XI_CLASSIFY_CELLS_BPF_H
+#define XI_CLASSIFY_CELLS_BPF_H
+
+#include "classify_inside.bpf.h"
+#include "classify_walk.bpf.h"
+
+/* The masks of IPv6 prefixes, as they lie in memory. */
+static __always_inline __u64 xi_mask6(__u32 bits)
+{
+	return bits >= 64 ? ~0ull : bits ? bpf_cpu_to_be64(~0ull << (64 - bits)) : 0;
+}
+
+static __always_inline const struct xi_inside *xi_find4(const struct xi_ask *ask,
+							const struct xi_shape *shape, __u32 tag,
+							struct xi_best *best)
+{
+	__u64 key = ask->key[0] & shape->mask4, n0, n1;
+	__u64 hash = xi_hash4(ask->seed, key, tag);
+	const struct xi_cells4 *bucket;
+
+	bucket = xi_at(xi_cells4, ask->first_bucket + xi_first_bucket(hash, ask->buckets));
+	if (!bucket)
+		goto broken;
+	n0 = xi_nonzero((bucket->cell[0].key ^ key) | (bucket->cell[0].tag ^ tag));
+	n1 = xi_nonzero((bucket->cell[1].key ^ key) | (bucket->cell[1].tag ^ tag));
+	if (n0 & n1) {
+		if (!(bucket->cell[0].in.over & xi_over_bit(hash)))
+			return NULL;
+		bucket = xi_at(xi_cells4, ask->first_bucket + xi_second_bucket(hash, ask->buckets));
+		if (!bucket)
+			goto broken;
+		n0 = xi_nonzero((bucket->cell[0].key ^ key) | (bucket->cell[0].tag ^ tag));
+		n1 = xi_nonzero((bucket->cell[1].key ^ key) | (bucket->cell[1].tag ^ tag));
+		if (n0 & n1)
+			return NULL;
+	}
+	asm volatile("" : "+r"(n0));
+	return &bucket->cell[n0 & 1].in;
+broken:
+	best->error = -EIO;
+	return NULL;
+}
+
+static __always_inline __u64 xi_differs6(const struct xi_cell6 *cell, const __u64 key[4], __u32 tag)
+{
+	return xi_nonzero((cell->remote[0] ^ key[0]) | (cell->remote[1] ^ key[1]) |
+			  (cell->local[0] ^ key[2]) | (cell->local[1] ^ key[3]) |
+			  (cell->tag ^ tag));
+}
+
+static __always_inline const struct xi_inside *xi_find6(const struct xi_ask *ask,
+							const struct xi_shape *shape, __u32 tag,
+							struct xi_best *best)
+{
+	__u32 remote = shape->remote_len, local = shape->local_len;
+	__u64 key[4] = {ask->key[0] & xi_mask6(remote),
+			remote > 64 ? ask->key[1] & xi_mask6(remote - 64) : 0,
+			ask->key[2] & xi_mask6(local),
+			local > 64 ? ask->key[3] & xi_mask6(local - 64) : 0};
+	__u64 hash = xi_hash6(ask->seed, key, key + 2, tag), n0, n1;
+	const struct xi_cells6 *bucket;
+
+	bucket = xi_at(xi_cells6, ask->first_bucket + xi_first_bucket(hash, ask->buckets));
+	if (!bucket)
+		goto broken;
+	n0 = xi_differs6(&bucket->cell[0], key, tag);
+	n1 = xi_differs6(&bucket->cell[1], key, tag);
+	if (n0 & n1) {
+		if (!(bucket->cell[0].in.over & xi_over_bit(hash)))
+			return NULL;
+		bucket = xi_at(xi_cells6, ask->first_bucket + xi_second_bucket(hash, ask->buckets));
+		if (!bucket)
+			goto broken;
+		n0 = xi_differs6(&bucket->cell[0], key, tag);
+		n1 = xi_differs6(&bucket->cell[1], key, tag);
+		if (n0 & n1)
+			return NULL;
+	}
+	asm volatile("" : "+r"(n0));
+	return &bucket->cell[n0 & 1].in;
+broken:
+	best->error = -EIO;
+	return NULL;
+}
+
+/* Tries shape `s`, counted from the space's first. True when nothing later can win. */
+static __always_inline bool xi_try_shape(const struct xi_ask *ask, struct xi_best *best, __u32 s,
+					 bool v6)
+{
+	__u32 index = ask->first_shape + s, proto_mask, tag, group_end;
+	const struct xi_shape *shape = xi_at(xi_shape, index);
+	const struct xi_inside *in;
+	__u64 x = ask->x, y, found;
+
+	if (!shape) {
+		best->error = -EIO;
+		return true;
+	}
+	if ((shape->flags & XI_SHAPE_ME) && !(ask->flags & XI_PKT_LOCAL_IS_ME))
+		return false;
+	group_end = shape->group_end;
+	proto_mask = -(__u32)(shape->flags & XI_SHAPE_PROTO);
+	tag = xi_cell_tag(index, 0) | (ask->proto & proto_mask);
+	y = ask->y | (ask->icmp & proto_mask);
+	in = v6 ? xi_find6(ask, shape, tag, best) : xi_find4(ask, shape, tag, best);
+	if (!in)
+		return best->error;
+	/* All four differences at once: a negative one has its top bit set. */
+	if ((__s64)((x - in->x_lo) | (in->x_hi - x) | (y - in->y_lo) | (in->y_hi - y)) >= 0)
+		found = XI_FOUND(in->filter, in->action);
+	else if (in->kind == XI_CELL_LIST)
+		found = xi_match_list(in->first, in->lines, x, y);
+	else if (in->kind == XI_CELL_TREE)
+		found = xi_match_tree(in->first, x, y);
+	else
+		return false;
+	if ((__u32)found == XI_NO_FILTER)
+		return false;
+	if (found == XI_DAMAGED) {
+		best->error = -EIO;
+		return true;
+	}
+	if ((__u32)found < best->filter) {
+		best->filter = found;
+		best->action = found >> 32;
+	}
+	if (group_end <= s + 1)
+		return true;
+	if (group_end < best->limit)
+		best->limit = group_end;
+	return false;
+}
+
+#endif

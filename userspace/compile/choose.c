@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Which fields of a space get rows. A row costs a few loads for every packet; a
+ * probe that a row spares costs a hash and, in a large list, a cache miss. So
+ * headers are drawn from the list's own filters, the rows of every candidate
+ * field are read for each, and the field that spares most is taken until none
+ * pays. Only speed depends on the choice, and it is the same for the same list.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compile/rows.h"
+
+#define SAMPLES	   256
+#define CANDIDATES 12
+
+/* Rough costs in tenths of a nanosecond, measured with bench/classify. */
+#define COST_FIELD	35
+#define COST_PROBE	150
+#define COST_PROBE_L3	450 /* cells beyond the second-level cache */
+#define COST_PROBE_DRAM 900
+#define CELLS_L2	20000
+#define CELLS_L3	300000
+
+/* What a lookup without a match tries counts less: all shapes that are left. */
+#define MISS_SHARE 8
+
+struct chooser {
+	struct rows *rows;
+	uint64_t random;
+	struct xi_pkt pkt[SAMPLES];
+	uint32_t shape[SAMPLES]; /* where the header was drawn from */
+	struct field field[CANDIDATES];
+	size_t count;
+	uint64_t *row[CANDIDATES]; /* of each sample; NULL: does not prune */
+	uint64_t *alive;	   /* of each sample, by the fields taken so far */
+};
+
+static uint32_t draw(struct chooser *c, uint32_t n)
+{
+	c->random = xi_hash_step(c->random + 0x9e3779b97f4a7c15ull, 1);
+	return (c->random >> 16) % n;
+}
+
+/* A random address in a prefix. */
+static void draw_addr(struct chooser *c, uint8_t out[16], const uint8_t prefix[16], uint8_t len,
+		      uint8_t bits)
+{
+	for (unsigned i = 0; i < bits / 8u; i++) {
+		unsigned fixed = len >= 8 * (i + 1) ? 8 : len <= 8 * i ? 0 : len % 8;
+
+		out[i] = prefix[i] | (draw(c, 256) & 0xff >> fixed);
+	}
+}
+
+static void draw_samples(struct chooser *c)
+{
+	const struct rows *rows = c->rows;
+	uint8_t bits = rows->entries[0].family == 6 ? 128 : 32;
+
+	for (size_t i = 0; i < SAMPLES; i++) {
+		const struct entry *e = &rows->entries[draw(c, rows->count)];
+		struct xi_pkt *pkt = &c->pkt[i];
+
+		c->shape[i] = e->shape;
+		draw_addr(c, pkt->remote, e->remote, e->remote_len, bits);
+		draw_addr(c, pkt->local, e->local, e->me ? 0 : e->local_len, bits);
+		pkt->proto = e->proto_given ? e->proto : draw(c, 2) ? 6 : 17;
+		if (pkt->proto != 1 && pkt->proto != 58) {
+			pkt->remote_port = e->rect.x_lo + draw(c, e->rect.x_hi - e->rect.x_lo + 1u);
+			pkt->local_port = e->rect.y_lo + draw(c, e->rect.y_hi - e->rect.y_lo + 1u);
+		}
+	}
+}
+
+/* ------------------------------------------------------------- candidates */
+
+static uint64_t prefix_word(uint8_t depth)
+{
+	uint8_t bytes[8];
+	uint64_t word;
+
+	for (unsigned i = 0; i < 8; i++)
+		bytes[i] = depth >= 8 * (i + 1) ? 0xff
+			   : depth <= 8 * i	? 0
+						: 0xff << (8 - depth % 8);
+	memcpy(&word, bytes, sizeof(word));
+	return word;
+}
+
+static void add_candidate(struct chooser *c, enum field_of of, uint8_t depth)
+{
+	struct field *field = &c->field[c->count];
+	uint64_t key = xi_hash_end(c->rows->build->seed ^ (c->count + 1));
+
+	field->of = of;
+	field->v6 = c->rows->entries[0].family == 6;
+	field->direct = !field->v6 && depth == 16;
+	field->probe.of_local = of == FIELD_LOCAL;
+	field->probe.depth = depth;
+	field->probe.mult[0] = key | 1;
+	field->probe.mult[1] = xi_hash_end(key) | 1;
+	field->probe.mask[0] = prefix_word(depth);
+	field->probe.mask[1] = depth > 64 ? prefix_word(depth - 64) : 0;
+	if (!field->v6 && of == FIELD_LOCAL)
+		field->probe.mask[0] <<= 32;
+	c->count++;
+}
+
+static void add_candidates(struct chooser *c)
+{
+	static const uint8_t depths[2][4] = {{16, 24, 32}, {32, 48, 64, 128}};
+
+	for (int d = 0; d < 4; d++) {
+		uint8_t depth = depths[c->rows->entries[0].family == 6][d];
+
+		if (depth) {
+			add_candidate(c, FIELD_REMOTE, depth);
+			add_candidate(c, FIELD_LOCAL, depth);
+		}
+	}
+	add_candidate(c, FIELD_REMOTE_PORT, 0);
+	add_candidate(c, FIELD_LOCAL_PORT, 0);
+	add_candidate(c, FIELD_PROTO, 0);
+}
+
+/* Reads the row of every sample. 0 also when the field does not prune. */
+static int read_rows(struct chooser *c, size_t k)
+{
+	struct rows *rows = c->rows;
+	uint32_t words = rows->words;
+
+	if (!rows_matrix(rows, &c->field[k]))
+		return 0;
+	c->row[k] = malloc((size_t)SAMPLES * words * 8);
+	if (!c->row[k])
+		return -ENOMEM;
+	for (size_t i = 0; i < SAMPLES; i++) {
+		size_t slot = field_slot(&c->field[k], &c->pkt[i]);
+
+		for (uint32_t w = 0; w < words; w++)
+			c->row[k][i * words + w] = rows->matrix[slot * words + w] | rows->base[w];
+	}
+	return 0;
+}
+
+/* --------------------------------------------------------------- choosing */
+
+/* What probes cost with one more field (NULL: with those taken so far). */
+static uint64_t probe_cost(const struct chooser *c, const uint64_t *row)
+{
+	size_t words = c->rows->words, cells = c->rows->build->cells.count;
+	uint64_t each = cells > CELLS_L3   ? COST_PROBE_DRAM
+			: cells > CELLS_L2 ? COST_PROBE_L3
+					   : COST_PROBE;
+	uint64_t probes = 0, all = 0;
+
+	for (size_t i = 0; i < SAMPLES; i++) {
+		for (size_t w = 0; w < words; w++) {
+			uint64_t word = c->alive[i * words + w] &
+					(row ? row[i * words + w] : ~0ull);
+			uint32_t shape = c->shape[i];
+
+			all += __builtin_popcountll(word);
+			if (w < shape / 64)
+				probes += __builtin_popcountll(word);
+			else if (w == shape / 64)
+				probes += __builtin_popcountll(word & ((2ull << shape % 64) - 1));
+		}
+	}
+	return (probes + all / MISS_SHARE) * each / SAMPLES;
+}
+
+/* The place a field can have now, or XI_PROBE_FIELDS. */
+static unsigned place_of(const struct field *field, const struct field chosen[XI_PROBE_FIELDS])
+{
+	switch (field->of) {
+	case FIELD_REMOTE:
+	case FIELD_LOCAL:
+		if (field->direct)
+			return field->of == FIELD_REMOTE ? XI_PROBE_REMOTE_FIRST
+							 : XI_PROBE_LOCAL_FIRST;
+		for (unsigned p = field->v6 ? 0 : XI_PROBE_HASHED_1; p < XI_PROBE_ADDRS; p++)
+			if (!chosen[p].used)
+				return p;
+		return XI_PROBE_FIELDS;
+	case FIELD_REMOTE_PORT:
+		return XI_PROBE_REMOTE_PORT;
+	case FIELD_LOCAL_PORT:
+		return XI_PROBE_LOCAL_PORT;
+	case FIELD_PROTO:
+		return XI_PROBE_PROTO;
+	}
+	return XI_PROBE_FIELDS;
+}
+
+static void take(struct chooser *c, size_t k, struct field chosen[XI_PROBE_FIELDS])
+{
+	unsigned place = place_of(&c->field[k], chosen);
+	size_t words = c->rows->words;
+
+	for (size_t i = 0; i < SAMPLES * words; i++)
+		c->alive[i] &= c->row[k][i];
+	chosen[place] = c->field[k];
+	chosen[place].used = true;
+	free(c->row[k]);
+	c->row[k] = NULL;
+}
+
+static void choose(struct chooser *c, struct field chosen[XI_PROBE_FIELDS])
+{
+	bool always = c->rows->build->rows == COMPILE_ROWS_ALWAYS;
+	uint64_t best, cost;
+	size_t which;
+
+	do {
+		best = probe_cost(c, NULL);
+		which = c->count;
+		for (size_t k = 0; k < c->count; k++) {
+			if (!c->row[k] || place_of(&c->field[k], chosen) == XI_PROBE_FIELDS)
+				continue;
+			cost = probe_cost(c, c->row[k]) + (always ? 0 : COST_FIELD);
+			if (cost < best || (always && cost == best)) {
+				best = cost;
+				which = k;
+			}
+		}
+		if (which < c->count)
+			take(c, which, chosen);
+	} while (which < c->count);
+}
+
+int choose_fields(struct rows *rows, struct field chosen[XI_PROBE_FIELDS])
+{
+	struct chooser *c = calloc(1, sizeof(*c));
+	int err = -ENOMEM;
+
+	if (!c)
+		return err;
+	c->rows = rows;
+	c->random = rows->count;
+	c->alive = malloc((size_t)SAMPLES * rows->words * 8);
+	if (!c->alive)
+		goto out;
+	memset(c->alive, 0xff, (size_t)SAMPLES * rows->words * 8);
+	if (rows->space->shapes % 64)
+		for (size_t i = 1; i <= SAMPLES; i++)
+			c->alive[i * rows->words - 1] = (1ull << rows->space->shapes % 64) - 1;
+	draw_samples(c);
+	add_candidates(c);
+	err = 0;
+	for (size_t k = 0; !err && k < c->count; k++)
+		err = read_rows(c, k);
+	if (!err)
+		choose(c, chosen);
+out:
+	for (size_t k = 0; k < c->count; k++)
+		free(c->row[k]);
+	free(c->alive);
+	free(c);
+	return err;
+}
