@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Counting. Every element is written by one CPU only (programs run with
- * bottom halves off), so plain additions do. A GSO super-packet counts as one
+ * bottom halves off), so plain additions do; but for filters on hosts with so many
+ * CPUs that they share. A GSO super-packet counts as one
  * packet with all its bytes.
  */
 #ifndef XI_COUNT_BPF_H
@@ -57,14 +58,24 @@ static __always_inline void xi_count_total(const struct xi_run *run)
 static __always_inline void xi_count_filter(const struct xi_run *run)
 {
 	struct xi_filter_count *count;
-	__u32 index = run->filter_idx;
+	__u32 index = run->filter_idx, row = bpf_get_smp_processor_id();
 
 	if (index >= run->filters)
 		return;
-	index += bpf_get_smp_processor_id() * run->filters;
+	if (run->list_flags & XI_LIST_SHARED)
+		row &= XI_SHARED_ROWS - 1;
+	index += row * run->filters;
 	count = bpf_map_lookup_elem(&xi_counts, &index);
-	if (count)
-		xi_add(&count->hits, run->pkt.len);
+	if (!count)
+		return;
+	if (run->list_flags & XI_LIST_SHARED) {
+		__sync_fetch_and_add(&count->hits.packets, 1);
+		__sync_fetch_and_add(&count->hits.bytes, run->pkt.len);
+	} else {
+		count->hits.packets++;
+		count->hits.bytes += run->pkt.len;
+	}
+	count->hits.last_ns = bpf_ktime_get_coarse_ns();
 }
 
 /* Once a packet, when the classifier has decided. */

@@ -137,6 +137,7 @@ struct xi_list {
 #define XI_LIST_LOADED	  0x1 /* there is one */
 #define XI_LIST_NEGOTIATE 0x2 /* it has a negotiate filter */
 #define XI_LIST_IFACE	  0x4 /* some filter names a class of interface */
+#define XI_LIST_SHARED	  0x8 /* CPUs share the rows of xi_counts */
 
 #define XI_INSTANCE_LEN 32
 
@@ -190,18 +191,27 @@ struct xi_totals {
 	struct xi_count out_permit, out_block, out_secure, out_none;
 };
 
+struct xi_hits {
+	__u64 packets;
+	__u64 bytes;
+	__u64 last_ns; /* of the last packet, CLOCK_MONOTONIC, coarse; 0: there was none */
+};
+
 /*
  * xi_counts: hits of each filter, one row of xi_list.filters elements for every
  * possible CPU, and one more that carries what the filter counted in earlier
- * generations. Only the CPU named in a row writes to it.
+ * generations. Only the CPU named in a row writes to it. Where that would take too
+ * much memory (XI_LIST_SHARED) there are XI_SHARED_ROWS instead, which several
+ * CPUs write to.
  */
 struct xi_filter_count {
 	__u32 filter; /* id, as `xipsec compile` prints it */
-	__u32 cpu;    /* XI_CPU_CARRIED in the last row */
-	struct xi_count hits;
+	__u32 cpu;    /* or row; XI_CPU_CARRIED in the last one */
+	struct xi_hits hits;
 };
-XI_ASSERT_SIZE(struct xi_filter_count, 24);
+XI_ASSERT_SIZE(struct xi_filter_count, 32);
 #define XI_CPU_CARRIED 0xffffffffu
+#define XI_SHARED_ROWS 8
 
 /* ------------------------------------------------------------ addresses */
 

@@ -57,9 +57,9 @@ static struct testrun_result tcp4(const char *src, const char *dst, uint16_t dpo
 		.src = src, .dst = dst, .proto = PROTO_TCP, .sport = 50000, .dport = dport});
 }
 
-static struct xi_count hits(unsigned filter)
+static struct xi_hits hits(unsigned filter)
 {
-	struct xi_count counts[FILTERS];
+	struct xi_hits counts[FILTERS];
 
 	assert_int_equal(datapath_filter_counts(host.dp, counts, FILTERS), 0);
 	return counts[filters_index(host.image, filter)];
@@ -101,7 +101,7 @@ static void me_is_only_me(void **state)
 
 static void filters_count_packets_and_bytes(void **state)
 {
-	struct xi_count before = hits(TELNET);
+	struct xi_hits before = hits(TELNET);
 
 	for (unsigned i = 0; i < 7; i++)
 		in(&(struct frame_spec){.src = "203.0.113.5",

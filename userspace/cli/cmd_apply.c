@@ -8,11 +8,17 @@
 #include "cli/ask.h"
 #include "cli/cli.h"
 
+static json_int_t number(const json_t *data, const char *key)
+{
+	return json_integer_value(json_object_get(data, key));
+}
+
 static int print_applied(json_t *data)
 {
-	printf("policy %s is in force, generation %" JSON_INTEGER_FORMAT "\n",
-	       json_string_value(json_object_get(data, "policy")),
-	       json_integer_value(json_object_get(data, "generation")));
+	printf("policy %s is in force, generation %" JSON_INTEGER_FORMAT ": %" JSON_INTEGER_FORMAT
+	       " filters added, %" JSON_INTEGER_FORMAT " removed, %" JSON_INTEGER_FORMAT " kept\n",
+	       json_string_value(json_object_get(data, "policy")), number(data, "generation"),
+	       number(data, "added"), number(data, "removed"), number(data, "kept"));
 	json_decref(data);
 	return CLI_OK;
 }

@@ -110,7 +110,7 @@ static void print_text(const struct image *image)
 static void print_json(const struct image *image)
 {
 	for (size_t i = 0; i < image->count; i++) {
-		json_t *row = view_filter(&image->filters[i], NULL);
+		json_t *row = view_filter(&image->filters[i], NULL, NULL);
 
 		json_dumpf(row, stdout, JSON_COMPACT);
 		putchar('\n');

@@ -45,6 +45,7 @@ static json_t *messages(const struct diag *diag)
 
 static json_t *apply(struct daemon *d, const char *path)
 {
+	struct datapath_change change;
 	struct diag diag = {0};
 	json_t *answer;
 	int rc;
@@ -54,9 +55,12 @@ static json_t *apply(struct daemon *d, const char *path)
 	if (!rc) {
 		procs_update(d);
 		daemon_notify(d, "");
-		answer = json_pack("{s:b, s:{s:s, s:I}, s:o}", "ok", 1, "data", "policy",
-				   d->policy->name, "generation", (json_int_t)d->generation,
-				   "messages", messages(&diag));
+		datapath_last_change(d->dp, &change);
+		answer = json_pack("{s:b, s:{s:s, s:I, s:I, s:I, s:I}, s:o}", "ok", 1, "data",
+				   "policy", d->policy->name, "generation",
+				   (json_int_t)d->generation, "added", (json_int_t)change.added,
+				   "removed", (json_int_t)change.removed, "kept",
+				   (json_int_t)change.kept, "messages", messages(&diag));
 	} else {
 		answer = json_pack("{s:b, s:s, s:s, s:o}", "ok", 0, "error",
 				   "the policy was refused, the running one stays in force", "code",

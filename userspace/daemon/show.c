@@ -128,7 +128,7 @@ static json_t *make_policy(struct gather *gather)
 static json_t *filters(struct gather *gather, bool exemptions_only)
 {
 	struct daemon *d = gather->daemon;
-	struct xi_count *counts = calloc(d->image->count + 1, sizeof(*counts));
+	struct xi_hits *counts = calloc(d->image->count + 1, sizeof(*counts));
 	json_t *list = json_array();
 	bool counted;
 
@@ -137,8 +137,8 @@ static json_t *filters(struct gather *gather, bool exemptions_only)
 		const struct filter *filter = &d->image->filters[i];
 
 		if (!exemptions_only || filter->rule == FILTER_BUILTIN)
-			json_array_append_new(list,
-					      view_filter(filter, counted ? &counts[i] : NULL));
+			json_array_append_new(list, view_filter(filter, counted ? &counts[i] : NULL,
+								&gather->clock));
 	}
 	free(counts);
 	return list;

@@ -1,30 +1,74 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reading what the programs count, summed over the CPUs, and carrying the
- * counters of a filter over to the next list. A filter is the same one if it
- * selects the same packets for the same action; its number and the name of its
- * rule may change.
+ * Reading what the programs count, summed over the CPUs, and carrying the counters
+ * of the filters that stay (same.c) over to the next list.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "datapath/internal.h"
+#include "datapath/same.h"
 
-static struct xi_count sum_of(const struct dp_slot *slot, size_t filters, size_t index)
+/* Above this the CPUs share rows. Tests set it. */
+size_t dp_counts_budget = 64u << 20;
+
+/* Rows that programs write to. */
+static size_t live_rows(size_t filters, bool *ret_shared)
+{
+	int cpus = libbpf_num_possible_cpus();
+	size_t rows = cpus > 0 ? cpus : 1;
+
+	*ret_shared = rows * filters * sizeof(struct xi_filter_count) > dp_counts_budget;
+	return *ret_shared && rows > XI_SHARED_ROWS ? XI_SHARED_ROWS : rows;
+}
+
+size_t dp_counts_rows(size_t filters)
+{
+	bool shared;
+
+	return live_rows(filters, &shared) + 1;
+}
+
+uint32_t dp_counts_flags(size_t filters)
+{
+	bool shared;
+
+	live_rows(filters, &shared);
+	return shared ? XI_LIST_SHARED : 0;
+}
+
+void dp_counts_clear(struct dp_slot *slot, const struct image *image)
+{
+	struct xi_filter_count *row = slot->table[DP_TABLE_COUNTS].mem;
+	size_t rows = dp_counts_rows(image->count);
+
+	memset(row, 0, rows * image->count * sizeof(*row));
+	for (size_t r = 0; r < rows; r++)
+		for (size_t i = 0; i < image->count; i++, row++) {
+			row->filter = image->filters[i].id;
+			row->cpu = r + 1 < rows ? r : XI_CPU_CARRIED;
+		}
+}
+
+static struct xi_hits sum_of(const struct dp_slot *slot, size_t filters, size_t index)
 {
 	const struct xi_filter_count *rows = slot->table[DP_TABLE_COUNTS].mem;
-	size_t end = dp_counts_rows() * filters;
-	struct xi_count sum = {0};
+	size_t end = dp_counts_rows(filters) * filters;
+	struct xi_hits sum = {0};
 
 	for (size_t at = index; at < end; at += filters) {
+		uint64_t last = __atomic_load_n(&rows[at].hits.last_ns, __ATOMIC_RELAXED);
+
 		sum.packets += __atomic_load_n(&rows[at].hits.packets, __ATOMIC_RELAXED);
 		sum.bytes += __atomic_load_n(&rows[at].hits.bytes, __ATOMIC_RELAXED);
+		if (last > sum.last_ns)
+			sum.last_ns = last;
 	}
 	return sum;
 }
 
-int datapath_filter_counts(struct datapath *dp, struct xi_count *ret, size_t count)
+int datapath_filter_counts(struct datapath *dp, struct xi_hits *ret, size_t count)
 {
 	uint32_t slot = dp->ctl->active & 1, filters = dp->ctl->list[slot].filters;
 	int err;
@@ -43,67 +87,29 @@ int datapath_filter_counts(struct datapath *dp, struct xi_count *ret, size_t cou
 
 /* --------------------------------------------------------------- carry over */
 
-struct known {
-	struct xi_filter filter; /* without the numbers that may change */
-	struct xi_count sum;
-};
-
-static struct xi_filter identity(const struct xi_filter *filter)
+uint32_t *dp_counts_match(const struct datapath *dp, uint32_t from, const struct xi_filter *fresh,
+			  size_t count, size_t *ret_kept)
 {
-	struct xi_filter same = *filter;
+	uint32_t *was = malloc((count + 1) * sizeof(*was));
 
-	same.id = same.rule = same.pad = 0;
-	return same;
-}
-
-static int known_compare(const void *a, const void *b)
-{
-	return memcmp(a, b, sizeof(struct xi_filter));
-}
-
-static struct known *known_of(const struct dp_slot *slot, uint32_t n)
-{
-	const struct xi_filter *filter = slot->table[XI_TABLE_FILTER].mem;
-	struct known *known = calloc(n, sizeof(*known));
-
-	for (uint32_t i = 0; known && i < n; i++) {
-		known[i].filter = identity(&filter[i]);
-		known[i].sum = sum_of(slot, n, i);
+	if (was && same_filters(dp->slot[from].table[XI_TABLE_FILTER].mem,
+				dp->ctl->list[from].filters, fresh, count, was, ret_kept)) {
+		free(was);
+		return NULL;
 	}
-	if (known)
-		qsort(known, n, sizeof(*known), known_compare);
-	return known;
+	return was;
 }
 
-/* Writes the last row of the new counters, which no CPU touches. Best effort. */
-static void carry(const struct dp_slot *slot, uint32_t n, const struct known *known,
-		  uint32_t known_count)
-{
-	struct xi_filter_count *last = slot->table[DP_TABLE_COUNTS].mem;
-	const struct xi_filter *filter = slot->table[XI_TABLE_FILTER].mem;
-
-	last += (dp_counts_rows() - 1) * n;
-	for (uint32_t i = 0; i < n; i++) {
-		struct known key = {.filter = identity(&filter[i])};
-		const struct known *hit = bsearch(&key, known, known_count, sizeof(key),
-						  known_compare);
-
-		if (hit)
-			last[i].hits = hit->sum;
-	}
-}
-
-void dp_counts_carry(struct datapath *dp, uint32_t from, uint32_t to)
+void dp_counts_carry(struct datapath *dp, uint32_t from, uint32_t to, const uint32_t *was)
 {
 	uint32_t n_from = dp->ctl->list[from].filters, n_to = dp->ctl->list[to].filters;
-	struct known *known;
+	struct xi_filter_count *last = dp->slot[to].table[DP_TABLE_COUNTS].mem;
 
-	if (!n_from || !n_to || !dp->slot[from].made || !dp->slot[to].made)
-		return;
-	known = known_of(&dp->slot[from], n_from);
-	if (known)
-		carry(&dp->slot[to], n_to, known, n_from);
-	free(known);
+	/* The last row is one that no CPU touches. */
+	last += (dp_counts_rows(n_to) - 1) * n_to;
+	for (uint32_t i = 0; i < n_to; i++)
+		if (was[i] < n_from)
+			last[i].hits = sum_of(&dp->slot[from], n_from, was[i]);
 }
 
 /* ------------------------------------------------------------- per CPU sums */

@@ -100,6 +100,11 @@ bool datapath_reassembles(const struct datapath *dp, unsigned family);
 
 /* Replaces the whole filter list: fill the spare slot, switch one word. */
 int datapath_swap(struct datapath *dp, const struct image *image, struct diag *diag);
+/* What the last swap did, in filters: the same ones select the same packets for the same action. */
+struct datapath_change {
+	size_t added, removed, kept;
+};
+void datapath_last_change(const struct datapath *dp, struct datapath_change *ret);
 /* Counts swaps from 1; 0 until a filter list is in force, also right after datapath_open(). */
 uint32_t datapath_generation(const struct datapath *dp);
 
@@ -166,9 +171,10 @@ void datapath_drop_events(struct datapath *dp, bool on);
 /*
  * Sums over the CPUs. Filter counts are those of the active list, in the order
  * of image.filters; -ERANGE if it has another length. They survive a swap for
- * filters that select the same packets for the same action.
+ * filters that select the same packets for the same action. Right after a swap
+ * the kernel may take some 20 ms to be done with the list before.
  */
-int datapath_filter_counts(struct datapath *dp, struct xi_count *ret, size_t count);
+int datapath_filter_counts(struct datapath *dp, struct xi_hits *ret, size_t count);
 int datapath_reasons(struct datapath *dp, struct xi_reason_counts *ret);
 int datapath_totals(struct datapath *dp, struct xi_totals *ret);
 

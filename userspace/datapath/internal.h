@@ -89,6 +89,8 @@ struct datapath {
 	struct xi_ctl *ctl; /* the map's own memory */
 	struct dp_slot slot[2];
 	bool unsettled; /* the spare slot may be in use, and its counters are not carried over */
+	uint32_t *was;	/* then: where each filter stood in the list before, if known */
+	struct datapath_change change;
 	/* attach_nf.c; -1: not there. The old links are those of the set before. */
 	int nf_prog, nf_link[DP_NF_MAX], nf_old[DP_NF_MAX];
 	bool nf_tried;
@@ -144,10 +146,10 @@ int dp_slot_make(struct datapath *dp, uint32_t slot, const struct image *image, 
 void dp_slot_adopt(struct datapath *dp, uint32_t slot);
 bool dp_slot_fits(const struct dp_slot *slot, const struct image *image);
 void dp_slot_free(struct dp_slot *slot);
-/* Elements of xi_counts for so many filters. */
-size_t dp_counts_rows(void);
 
 /* swap.c: works on a loaded set, pinned or not. */
+/* For tests: called between any two steps of a swap, which fails there with what it returns. */
+extern int (*dp_swap_fault)(void);
 int dp_swap(struct datapath *dp, const struct image *image, struct diag *diag);
 /* Returns when no program run that began before is still going. */
 int dp_grace(struct datapath *dp);
@@ -155,8 +157,16 @@ int dp_grace(struct datapath *dp);
  * to do. */
 int dp_settle(struct datapath *dp);
 
-/* counters.c: adds what the filters of one slot counted to the same ones of another. */
-void dp_counts_carry(struct datapath *dp, uint32_t from, uint32_t to);
+/* counters.c */
+extern size_t dp_counts_budget;
+size_t dp_counts_rows(size_t filters);	  /* of xi_counts, the last one included */
+uint32_t dp_counts_flags(size_t filters); /* XI_LIST_SHARED or 0 */
+void dp_counts_clear(struct dp_slot *slot, const struct image *image);
+/* For each filter its place in the list of a slot, or XI_NO_FILTER; NULL without memory. */
+uint32_t *dp_counts_match(const struct datapath *dp, uint32_t from, const struct xi_filter *fresh,
+			  size_t count, size_t *ret_kept);
+/* Gives filters what the same ones counted in another slot. Doing it twice does no harm. */
+void dp_counts_carry(struct datapath *dp, uint32_t from, uint32_t to, const uint32_t *was);
 
 /* ring.c */
 int dp_ring_open(struct datapath *dp);

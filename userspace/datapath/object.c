@@ -124,6 +124,8 @@ void dp_object_free(struct datapath *dp)
 	if (dp->ctl)
 		munmap(dp->ctl, sysconf(_SC_PAGESIZE));
 	dp->ctl = NULL;
+	free(dp->was);
+	dp->was = NULL;
 	dp_close_fds(dp);
 	for (unsigned i = 0; i < DP_HELD_MAX; i++) {
 		if (dp->held_fd[i] >= 0)

@@ -39,20 +39,13 @@ uint32_t dp_list_build(void)
 	return dp_object_hash(elf, size) ^ dp_nf_build();
 }
 
-size_t dp_counts_rows(void)
-{
-	int cpus = libbpf_num_possible_cpus();
-
-	return cpus > 0 ? cpus + 1 : 0;
-}
-
 static size_t elements(const struct image *image, unsigned table)
 {
 	size_t count;
 
 	if (table < XI_TABLE_MAX)
 		return image->tables[table].count;
-	count = dp_counts_rows() * image->count;
+	count = dp_counts_rows(image->count) * image->count;
 	return count ? count : 1;
 }
 
@@ -156,8 +149,10 @@ static struct xipsec_list *list_open(struct datapath *dp, uint32_t slot)
 static int prog_place(struct datapath *dp, const struct bpf_program *prog, enum dp_map array,
 		      uint32_t index)
 {
-	int fd = bpf_program__fd(prog);
+	int fd = bpf_program__fd(prog), err = dp_swap_fault();
 
+	if (err)
+		return err;
 	return bpf_map_update_elem(dp->map[array], &index, &fd, BPF_ANY) ? -errno : 0;
 }
 
@@ -253,7 +248,9 @@ int dp_slot_make(struct datapath *dp, uint32_t slot, const struct image *image, 
 	dp->slot[slot] = fresh;
 	fresh = (struct dp_slot){0};
 	__atomic_store_n(&dp->ctl->list[slot].build, dp->list_build, __ATOMIC_RELEASE);
-	err = dp_pin_slot(dp, slot);
+	err = dp_swap_fault();
+	if (!err)
+		err = dp_pin_slot(dp, slot);
 out:
 	dp_slot_free(&fresh);
 	xipsec_list__destroy(skel);

@@ -11,10 +11,18 @@
  * counters.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <netinet/in.h>
 
 #include "datapath/internal.h"
+
+static int no_fault(void)
+{
+	return 0;
+}
+
+int (*dp_swap_fault)(void) = no_fault;
 
 /*
  * The kernel waits for all running programs in every update of a map of maps:
@@ -38,6 +46,23 @@ int dp_grace(struct datapath *dp)
 	return 0;
 }
 
+/* Best effort: without memory counters begin again, filters do not suffer. */
+static void carry(struct datapath *dp, uint32_t from, uint32_t to)
+{
+	size_t kept;
+
+	if (!dp->slot[from].made || !dp->slot[to].made)
+		return;
+	/* A daemon that finds the swap of another one unfinished has to compare again. */
+	if (!dp->was)
+		dp->was = dp_counts_match(dp, from, dp->slot[to].table[XI_TABLE_FILTER].mem,
+					  dp->ctl->list[to].filters, &kept);
+	if (dp->was)
+		dp_counts_carry(dp, from, to, dp->was);
+	free(dp->was);
+	dp->was = NULL;
+}
+
 /* Ends what the last swap left open. */
 int dp_settle(struct datapath *dp)
 {
@@ -48,7 +73,7 @@ int dp_settle(struct datapath *dp)
 	err = dp_grace(dp);
 	if (err)
 		return err;
-	dp_counts_carry(dp, !(dp->ctl->active & 1), dp->ctl->active & 1);
+	carry(dp, !(dp->ctl->active & 1), dp->ctl->active & 1);
 	dp->unsettled = false;
 	dp->ctl->settled = dp->ctl->generation;
 	return 0;
@@ -70,19 +95,6 @@ static void frag_bounds(struct xi_list *list, const struct image *image)
 	}
 }
 
-static void fill_counts(struct dp_table *table, const struct image *image)
-{
-	struct xi_filter_count *row = table->mem;
-	size_t rows = dp_counts_rows();
-
-	memset(row, 0, rows * image->count * sizeof(*row));
-	for (size_t r = 0; r < rows; r++)
-		for (size_t i = 0; i < image->count; i++, row++) {
-			row->filter = image->filters[i].id;
-			row->cpu = r + 1 < rows ? r : XI_CPU_CARRIED;
-		}
-}
-
 /*
  * Whatever lies behind the new contents is of an older list: nothing leads there.
  */
@@ -93,12 +105,15 @@ static void fill(struct dp_slot *slot, const struct image *image)
 
 		memcpy(slot->table[i].mem, from->data, (size_t)from->value_size * from->count);
 	}
-	fill_counts(&slot->table[DP_TABLE_COUNTS], image);
+	dp_counts_clear(slot, image);
 }
 
 static struct xi_list list_of(const struct image *image)
 {
-	struct xi_list list = {.filters = image->count, .flags = XI_LIST_LOADED};
+	struct xi_list list = {
+		.filters = image->count,
+		.flags = XI_LIST_LOADED | dp_counts_flags(image->count),
+	};
 
 	frag_bounds(&list, image);
 	for (size_t i = 0; i < image->count; i++) {
@@ -122,6 +137,22 @@ static void switch_to(struct datapath *dp, uint32_t slot, uint32_t generation)
 	__atomic_store_n((uint64_t *)&dp->ctl->active, word.whole, __ATOMIC_SEQ_CST);
 }
 
+/* What this image will change, and where its filters stand now. */
+static void compare(struct datapath *dp, const struct image *image, bool had)
+{
+	uint32_t old = dp->ctl->active & 1;
+	size_t before = had ? dp->ctl->list[old].filters : 0, kept = 0;
+
+	if (had && dp->slot[old].made)
+		dp->was = dp_counts_match(dp, old, image->tables[XI_TABLE_FILTER].data,
+					  image->count, &kept);
+	dp->change = (struct datapath_change){
+		.added = image->count - kept,
+		.removed = before - kept,
+		.kept = kept,
+	};
+}
+
 int dp_swap(struct datapath *dp, const struct image *image, struct diag *diag)
 {
 	bool had = dp->ctl->generation && dp->ctl->list[dp->ctl->active & 1].flags & XI_LIST_LOADED;
@@ -130,22 +161,38 @@ int dp_swap(struct datapath *dp, const struct image *image, struct diag *diag)
 	struct xi_list list = list_of(image);
 	int err = dp_settle(dp);
 
+	if (!err)
+		err = dp_swap_fault();
 	if (!err && !dp_slot_fits(&dp->slot[slot], image))
 		err = dp_slot_make(dp, slot, image, diag);
+	if (!err) {
+		list.generation = generation ? generation : 1;
+		list.build = dp->list_build;
+		fill(&dp->slot[slot], image);
+		err = dp_swap_fault();
+	}
 	if (err) {
 		diag_add(diag, DIAG_ERROR, NULL, NULL,
 			 "cannot load the filter list: %s; the one in force stays", strerror(-err));
 		return err;
 	}
-	fill(&dp->slot[slot], image);
-	list.generation = generation ? generation : 1;
-	list.build = dp->list_build;
+	compare(dp, image, had);
 	dp->ctl->list[slot] = list;
+	dp_swap_fault();
 	switch_to(dp, slot, list.generation);
-	dp->unsettled = had;
+	dp_swap_fault();
+	if (had)
+		dp->unsettled = true;
+	else
+		dp->ctl->settled = list.generation;
 	if (dp->pinned)
 		dp_pin_active(dp, slot);
 	return 0;
+}
+
+void datapath_last_change(const struct datapath *dp, struct datapath_change *ret)
+{
+	*ret = dp->change;
 }
 
 int datapath_swap(struct datapath *dp, const struct image *image, struct diag *diag)

@@ -179,7 +179,8 @@ json_t *view_qm(const struct sad_entry *entry, const char *backend, const char *
 	return view;
 }
 
-json_t *view_filter(const struct filter *filter, const struct xi_count *count)
+json_t *view_filter(const struct filter *filter, const struct xi_hits *hits,
+		    const struct view_clock *clock)
 {
 	json_t *view;
 
@@ -200,9 +201,10 @@ json_t *view_filter(const struct filter *filter, const struct xi_count *count)
 		json_object_set_new(
 			view, "interface",
 			json_string(filter->iface_class == XI_IFACE_LAN ? "lan" : "remote-access"));
-	if (view && count) {
-		json_object_set_new(view, "packets", json_integer(count->packets));
-		json_object_set_new(view, "bytes", json_integer(count->bytes));
+	if (view && hits) {
+		json_object_set_new(view, "packets", json_integer(hits->packets));
+		json_object_set_new(view, "bytes", json_integer(hits->bytes));
+		json_object_set_new(view, "last_hit", time_json(hits->last_ns / 1000000, clock));
 	}
 	return view;
 }

@@ -136,6 +136,7 @@ static void print_filters(FILE *out, const json_t *data)
 		{"action", "action"},
 		{"packets", "packets"},
 		{"bytes", "bytes"},
+		{"last hit", "last_hit", COL_AGE},
 	};
 
 	view_table(out, data, columns, sizeof(columns) / sizeof(*columns));

@@ -74,7 +74,9 @@ json_t *view_mm(const struct ike_mm_info *info, const struct view_clock *clock);
 json_t *view_qm(const struct sad_entry *entry, const char *backend, const char *rule,
 		uint64_t idle_at_ms, const struct view_clock *clock);
 /* As `compile --json` prints it; with counters when count is given. */
-json_t *view_filter(const struct filter *filter, const struct xi_count *count);
+/* hits and clock may be NULL: not counted. */
+json_t *view_filter(const struct filter *filter, const struct xi_hits *hits,
+		    const struct view_clock *clock);
 json_t *view_stats(const struct view_stats *stats);
 /* One line a peer, from the arrays of view_mm and view_qm objects. */
 json_t *view_peers(const json_t *mm, const json_t *qm);

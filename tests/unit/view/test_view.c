@@ -123,8 +123,9 @@ static void filters_look_as_compile_prints_them(void **state)
 {
 	static const char *const keys[] = {
 		"id",	      "rule",	"direction", "remote",	"local", "proto", "remote_port",
-		"local_port", "action", "band",	     "packets", "bytes", NULL};
-	static const struct xi_count count = {5, 300};
+		"local_port", "action", "band",	     "packets", "bytes", "last_hit", NULL};
+	static const struct xi_hits hits = {5, 300, 40000000000};
+	static const struct view_clock moment = {.mono_ms = 100000, .real_ms = 1700000060000};
 	struct filter filter = {.id = 7,
 				.rule_name = "web",
 				.dir = XI_DIR_IN,
@@ -142,7 +143,7 @@ static void filters_look_as_compile_prints_them(void **state)
 	json_t *view;
 
 	filter.remote.addr.family = 4;
-	view = view_filter(&filter, &count);
+	view = view_filter(&filter, &hits, &moment);
 	has_keys(view, keys);
 	assert_string_equal(text_of(view, "remote"), "0.0.0.0/0");
 	assert_string_equal(text_of(view, "local"), "me");
@@ -150,6 +151,7 @@ static void filters_look_as_compile_prints_them(void **state)
 	assert_string_equal(text_of(view, "local_port"), "443");
 	assert_string_equal(text_of(view, "action"), "permit");
 	assert_int_equal(json_integer_value(json_object_get(view, "packets")), 5);
+	assert_int_equal(json_integer_value(json_object_get(view, "last_hit")), 1700000000);
 	json_decref(view);
 }
 
