@@ -17,6 +17,8 @@
 #include <linux/pkt_cls.h>
 #include <bpf/bpf_helpers.h>
 
+#define XI_COUNT_NOW bpf_ktime_get_ns
+
 #include "maps.bpf.h"
 #include "ingress.bpf.h"
 #include "nf_defrag.bpf.h"
