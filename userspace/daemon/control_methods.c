@@ -9,6 +9,7 @@
 #include <event2/event.h>
 
 #include "daemon/control.h"
+#include "daemon/control_explain.h"
 #include "daemon/daemon.h"
 #include "daemon/monitor.h"
 #include "daemon/show.h"
@@ -167,7 +168,7 @@ static const struct {
 	json_t *(*fn)(struct daemon *d, const json_t *question);
 } methods[] = {
 	{"reload", method_reload}, {"apply", method_apply},	{"dump", method_dump},
-	{"stop", method_stop},	   {"acquire", method_acquire},
+	{"stop", method_stop},	   {"acquire", method_acquire}, {"explain", method_explain},
 };
 
 static void on_question(void *arg, struct control_request *request, const json_t *question)

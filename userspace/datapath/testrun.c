@@ -90,7 +90,7 @@ struct datapath *testrun_datapath(struct testrun *run)
 	return run->dp;
 }
 
-static enum testrun_fate fate_of(enum xi_hook hook, int retval)
+enum testrun_fate testrun_fate(enum xi_hook hook, int retval)
 {
 	if (hook == XI_HOOK_XDP_INGRESS) {
 		if (retval == XDP_PASS)
@@ -118,7 +118,7 @@ int testrun_frame(struct testrun *run, enum xi_hook hook, const void *frame, siz
 		return -errno;
 	last = &run->runs[run->cpu];
 	*ret = (struct testrun_result){
-		.fate = fate_of(hook, opts.retval),
+		.fate = testrun_fate(hook, opts.retval),
 		.retval = opts.retval,
 		.ip = last->pkt.family && last->reason != XI_REASON_MALFORMED,
 		.action = last->action,

@@ -61,6 +61,9 @@ struct datapath *testrun_datapath(struct testrun *run);
 int testrun_frame(struct testrun *run, enum xi_hook hook, const void *frame, size_t len,
 		  struct testrun_result *ret);
 
+/* What the kernel does with a frame for which the program of a hook returned this. */
+enum testrun_fate testrun_fate(enum xi_hook hook, int retval);
+
 /* The mean of `repeat` runs of one frame in nanoseconds, as the kernel measures it. */
 int testrun_time(struct testrun *run, enum xi_hook hook, const void *frame, size_t len,
 		 unsigned repeat, double *ret_ns);

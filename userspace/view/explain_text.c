@@ -2,6 +2,7 @@
 /* The answer of explain for people: the packet, the verdict in a line, then who else covers it. */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "view/explain.h"
 #include "view/table.h"
@@ -141,6 +142,92 @@ static void print_near(FILE *out, const json_t *data)
 		   sizeof(columns) / sizeof(*columns));
 }
 
+/* "block by filter 3 of 'x'" */
+static void print_decision(FILE *out, const json_t *decision)
+{
+	json_t *filter = json_object_get(decision, "filter");
+
+	fprintf(out, "%s", text_of(decision, "verdict"));
+	if (json_is_integer(filter))
+		fprintf(out, " by filter %" JSON_INTEGER_FORMAT " of '%s'",
+			json_integer_value(filter), text_of(decision, "rule"));
+}
+
+static void print_program(FILE *out, const json_t *live)
+{
+	json_t *program = json_object_get(live, "program"), *agree = json_object_get(live, "agree");
+	const char *fate = text_of(program, "fate");
+	json_t *reason = json_object_get(program, "reason");
+
+	if (!json_is_object(program)) {
+		fprintf(out, "programs    could not be asked: %s\n", text_of(live, "error"));
+		return;
+	}
+	fprintf(out, "programs    ");
+	print_decision(out, program);
+	fprintf(out, "; the packet %s",
+		!strcmp(fate, "pass")	? "passes"
+		: !strcmp(fate, "drop") ? "is dropped"
+					: "goes to the ESP worker");
+	if (json_is_object(reason))
+		fprintf(out, " (%s: %s)", text_of(reason, "name"), text_of(reason, "text"));
+	fputc('\n', out);
+	if (json_is_false(agree)) {
+		fprintf(out, "            THE MODEL DIFFERS, please report this: ");
+		print_decision(out, json_object_get(live, "model"));
+		fputc('\n', out);
+	} else if (json_is_true(agree)) {
+		fprintf(out, "            as the model says; nothing was counted\n");
+	}
+}
+
+static void print_sa(FILE *out, const json_t *live)
+{
+	json_t *sa = json_object_get(live, "sa");
+
+	if (!sa)
+		return;
+	if (json_is_object(sa))
+		fprintf(out, "SA          %s %s with %s, spi in %s, out %s, %s\n",
+			text_of(sa, "protocol"), text_of(sa, "mode"), text_of(sa, "peer"),
+			text_of(sa, "spi_in"), text_of(sa, "spi_out"), text_of(sa, "state"));
+	else
+		fprintf(out, "SA          none stands for this packet\n");
+}
+
+static void print_counters(FILE *out, const json_t *counters)
+{
+	json_t *last = json_object_get(counters, "last_hit");
+
+	fprintf(out,
+		"counters    filter %" JSON_INTEGER_FORMAT ": %" JSON_INTEGER_FORMAT
+		" packets, %" JSON_INTEGER_FORMAT " bytes",
+		json_integer_value(json_object_get(counters, "id")),
+		json_integer_value(json_object_get(counters, "packets")),
+		json_integer_value(json_object_get(counters, "bytes")));
+	if (json_is_integer(last))
+		fprintf(out, ", the last %ld s ago\n",
+			(long)(time(NULL) - json_integer_value(last)));
+	else
+		fprintf(out, "\n");
+}
+
+/* What the daemon adds. */
+static void print_live(FILE *out, const json_t *live)
+{
+	json_t *counters = json_object_get(live, "counters");
+
+	if (!live)
+		return;
+	fprintf(out, "\nin force    policy %s, generation %" JSON_INTEGER_FORMAT ", from %s\n",
+		text_of(live, "policy"), json_integer_value(json_object_get(live, "generation")),
+		text_of(live, "file"));
+	print_program(out, live);
+	if (counters)
+		print_counters(out, counters);
+	print_sa(out, live);
+}
+
 void view_print_explain(FILE *out, const json_t *data)
 {
 	print_packet(out, json_object_get(data, "packet"));
@@ -148,4 +235,5 @@ void view_print_explain(FILE *out, const json_t *data)
 	print_matches(out, data);
 	print_depends(out, data);
 	print_near(out, data);
+	print_live(out, json_object_get(data, "live"));
 }

@@ -32,10 +32,8 @@ static const char *const events[XI_EVENT_MAX] = {
 };
 
 static const char *const hooks[XI_HOOK_MAX] = {
-	[XI_HOOK_XDP_INGRESS] = "xdp-ingress",
-	[XI_HOOK_TC_EGRESS] = "tc-egress",
-	[XI_HOOK_TC_INJECT] = "tc-inject",
-	[XI_HOOK_TC_INGRESS] = "tc-ingress",
+	[XI_HOOK_XDP_INGRESS] = "xdp-ingress", [XI_HOOK_TC_EGRESS] = "tc-egress",
+	[XI_HOOK_TC_INJECT] = "tc-inject",     [XI_HOOK_TC_INGRESS] = "tc-ingress",
 	[XI_HOOK_NF_INGRESS] = "nf-ingress",
 };
 
