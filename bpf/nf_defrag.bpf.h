@@ -174,8 +174,11 @@ static __always_inline enum xi_parse_result xi_nf_ipv6(const struct bpf_dynptr *
 	return XI_PARSE_BAD;
 }
 
-/* Fills run->pkt as xi_parse() does for the frame of the whole packet. */
-static __always_inline enum xi_parse_result xi_nf_parse(struct bpf_nf_ctx *ctx, struct xi_run *run)
+/*
+ * Fills run->pkt as xi_parse() does for the frame of the whole packet. Not inline: its
+ * stack would be below the classifier's.
+ */
+static __noinline enum xi_parse_result xi_nf_parse(struct bpf_nf_ctx *ctx, struct xi_run *run)
 {
 	struct bpf_dynptr skb;
 
