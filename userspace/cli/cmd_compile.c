@@ -12,7 +12,9 @@
 
 #include "cli/cli.h"
 #include "cli/compiled.h"
+#include "policy/policy.h"
 #include "util/addr.h"
+#include "view/image.h"
 #include "view/view.h"
 
 struct options {
@@ -118,35 +120,15 @@ static void print_json(const struct image *image)
 	}
 }
 
-static void print_stats(const struct image *image, bool json)
+static void print_stats(const struct image *image, const struct cli_times *times, bool json)
 {
-	static const char *const names[] = {
-#define XI_TABLE(NAME, name, type) name,
-#include <xipsec/tables.def>
-#undef XI_TABLE
-	};
-	json_t *tables = json_object(), *stats;
-	size_t bytes = 0;
+	json_t *stats = view_image(image, times->load_s, times->compile_s);
 
-	for (int t = 0; t < XI_TABLE_MAX; t++) {
-		const struct image_table *table = &image->tables[t];
-		size_t size = (size_t)table->value_size * table->count;
-
-		bytes += size;
-		json_object_set_new(tables, names[t],
-				    json_pack("{s:I, s:I}", "values", (json_int_t)table->count,
-					      "bytes", (json_int_t)size));
-	}
-	stats = json_pack("{s:{s:I, s:I, s:o}}", "stats", "filters", (json_int_t)image->count,
-			  "bytes", (json_int_t)bytes, "tables", tables);
 	if (json) {
-		json_dumpf(stats, stdout, JSON_COMPACT);
+		json_dumpf(stats, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
 		putchar('\n');
 	} else {
-		printf("%zu filters in %zu bytes of tables\n", image->count, bytes);
-		for (int t = 0; t < XI_TABLE_MAX; t++)
-			printf("  %-10s %9u values of %u bytes\n", names[t], image->tables[t].count,
-			       image->tables[t].value_size);
+		view_print_image(stdout, stats);
 	}
 	json_decref(stats);
 }
@@ -154,20 +136,23 @@ static void print_stats(const struct image *image, bool json)
 int cmd_compile(int argc, char **argv)
 {
 	struct options opt = {0};
+	struct policy *policy = NULL;
 	struct image *image = NULL;
+	struct cli_times times;
 	int rc = parse_args(argc, argv, &opt);
 
 	if (!rc)
-		rc = cli_compile(opt.file, &opt.me, opt.stats, &image);
+		rc = cli_compile_policy(opt.file, &opt.me, opt.stats, &policy, &image, &times);
 	if (!rc) {
 		if (opt.json)
 			print_json(image);
 		else
 			print_text(image);
 		if (opt.stats)
-			print_stats(image, opt.json);
+			print_stats(image, &times, opt.json);
 	}
 	image_free(image);
+	policy_free(policy);
 	free(opt.me.v);
 	return rc;
 }

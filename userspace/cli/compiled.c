@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cli/cli.h"
 #include "cli/compiled.h"
@@ -36,16 +37,29 @@ void cli_print_diag(struct diag *diag)
 	diag_free(diag);
 }
 
+static double seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec + now.tv_nsec * 1e-9;
+}
+
 int cli_compile_policy(const char *path, const struct cli_me *me, bool tables,
-		       struct policy **ret_policy, struct image **ret_image)
+		       struct policy **ret_policy, struct image **ret_image,
+		       struct cli_times *ret_times)
 {
 	struct compile_opts opts = {.me = me->v, .me_count = me->count, .no_tables = !tables};
 	struct policy *policy = NULL;
 	struct diag diag = {0};
+	double start = seconds(), loaded;
 	int err = policy_load(path, &policy, &diag);
 
+	loaded = seconds();
 	if (!err)
 		err = compile_policy(policy, &opts, ret_image, &diag);
+	if (ret_times)
+		*ret_times = (struct cli_times){loaded - start, seconds() - loaded};
 	if (err && !diag.errors)
 		diag_add(&diag, DIAG_ERROR, NULL, NULL, "%s: %s", path, strerror(-err));
 	cli_print_diag(&diag);
@@ -61,7 +75,7 @@ int cli_compile_policy(const char *path, const struct cli_me *me, bool tables,
 int cli_compile(const char *path, const struct cli_me *me, bool tables, struct image **ret_image)
 {
 	struct policy *policy = NULL;
-	int rc = cli_compile_policy(path, me, tables, &policy, ret_image);
+	int rc = cli_compile_policy(path, me, tables, &policy, ret_image, NULL);
 
 	policy_free(policy);
 	return rc;

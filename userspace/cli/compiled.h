@@ -29,9 +29,18 @@ void cli_print_diag(struct diag *diag);
  * Returns an exit code; on CLI_OK *ret_image (image_free) is there.
  */
 int cli_compile(const char *path, const struct cli_me *me, bool tables, struct image **ret_image);
-/* The same, and on CLI_OK the policy (policy_free), for the places of its filters. */
+/* How long reading the text and compiling it took. */
+struct cli_times {
+	double load_s, compile_s;
+};
+
+/*
+ * The same, and on CLI_OK the policy (policy_free), for the places of its filters.
+ * ret_times may be NULL.
+ */
 int cli_compile_policy(const char *path, const struct cli_me *me, bool tables,
-		       struct policy **ret_policy, struct image **ret_image);
+		       struct policy **ret_policy, struct image **ret_image,
+		       struct cli_times *ret_times);
 
 /* "permit", "block", "secure", "none": what replay and explain call an action. */
 const char *cli_verdict(enum xi_action action);
