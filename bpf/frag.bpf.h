@@ -112,8 +112,9 @@ static __always_inline bool xi_frag_decided(const struct xi_run *run,
 
 /*
  * A fragment was classified: what is that worth? Of an undecided one of IPv4 this
- * space permits only what is permitted with any ports. Of IPv6, which may lie about
- * its protocol, nothing may pass.
+ * space permits only what is permitted with any ports; that it must be protected is
+ * a guess, and the exceptions to that (pass-through, multicast) are not for guesses.
+ * Of IPv6, which may lie about its protocol, nothing may pass.
  */
 static __noinline int xi_frag_settle(struct xi_run *run, const struct xi_filter *filter)
 {
@@ -122,8 +123,8 @@ static __noinline int xi_frag_settle(struct xi_run *run, const struct xi_filter 
 		return xi_frag_store(run);
 	}
 	run->frag = xi_frag_decided(run, filter) ? XI_FRAG_DECIDED : XI_FRAG_UNDECIDED;
-	if (run->frag == XI_FRAG_UNDECIDED && run->pkt.family == 6 &&
-	    (run->action == XI_ACT_NONE || run->action == XI_ACT_PERMIT)) {
+	if (run->frag == XI_FRAG_UNDECIDED &&
+	    (run->pkt.family == 6 || run->action == XI_ACT_NEGOTIATE)) {
 		run->action = XI_ACT_BLOCK;
 		run->filter_idx = XI_NO_FILTER;
 	}

@@ -108,7 +108,7 @@ uint32_t dp_nf_build(void)
 	return dp_object_hash(elf, size);
 }
 
-static int nf_load_hook(struct datapath *dp)
+static int load_hook(struct datapath *dp)
 {
 	struct nf_defrag *skel;
 	int err = 0;
@@ -154,6 +154,13 @@ static int slots_complete(struct datapath *dp)
 	return err;
 }
 
+int dp_nf_load(struct datapath *dp)
+{
+	int err = load_hook(dp);
+
+	return err ? err : slots_complete(dp);
+}
+
 /* ------------------------------------------------------------------ the links */
 
 static void nf_flag(struct datapath *dp, uint32_t flag, bool on)
@@ -196,9 +203,7 @@ void dp_nf_attach(struct datapath *dp, struct diag *diag)
 	if (dp->nf_tried)
 		return;
 	dp->nf_tried = true;
-	err = nf_load_hook(dp);
-	if (!err)
-		err = slots_complete(dp);
+	err = dp_nf_load(dp);
 	for (unsigned i = 0; i < DP_NF_MAX; i++) {
 		int res = err;
 

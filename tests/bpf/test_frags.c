@@ -1,0 +1,699 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Packets in pieces against the model of whole ones. Random filter lists, random
+ * datagrams, cut at random, shuffled, doubled, overlapped: each piece goes through
+ * the real ingress program, what passes to a receiver that puts pieces together
+ * as Linux does, and, where the kernel reassembles before the verdict, the result
+ * through the real netfilter program. Whatever is delivered must be a packet that
+ * the model lets pass.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "tests/lib/verdict_host.h"
+
+#define PEER4	"192.0.2.9"
+#define PEER6	"2001:db8::9"
+#define FRIEND4 "203.0.113.5"
+#define PIECES	48
+#define L4_MAX	2048
+
+/* ---------------------------------------------------------------- the host */
+
+static struct verdict_host host;
+
+static void frames_are_for_this_host(void)
+{
+	/* As frame_build() addresses them. */
+	struct xi_iface iface = {.mac = {2, 0, 0, 0, 0, 1}};
+	uint32_t ifindex = LO;
+
+	assert_int_equal(bpf_map_update_elem(host.dp->map[DP_MAP_IFACE], &ifindex, &iface, 0), 0);
+}
+
+static void reassembly(bool on)
+{
+	if (on)
+		host.dp->ctl->flags |= XI_CTL_DEFRAG4 | XI_CTL_DEFRAG6;
+	else
+		host.dp->ctl->flags &= ~(XI_CTL_DEFRAG4 | XI_CTL_DEFRAG6);
+}
+
+enum { WEB, TELNET, DATABASE, OUTLAWS, WEB6, FILTERS };
+
+static const struct filter_spec specs[FILTERS] = {
+	[WEB] = {XI_DIR_IN, XI_ACT_PERMIT, NULL, "me", PROTO_UDP, .local_port = 443},
+	[TELNET] = {XI_DIR_IN, XI_ACT_BLOCK, NULL, "me", PROTO_UDP, .local_port = 23},
+	[DATABASE] = {XI_DIR_IN, XI_ACT_NEGOTIATE, NULL, "me", PROTO_UDP, .local_port = 5432},
+	[OUTLAWS] = {XI_DIR_IN, XI_ACT_BLOCK, "198.51.100.0/24", NULL},
+	[WEB6] = {XI_DIR_IN, XI_ACT_PERMIT, "2001:db8::/32", "me", PROTO_UDP, .local_port = 443},
+};
+
+static int open_host(void **state)
+{
+	verdict_host_open(&host, specs, FILTERS);
+	frames_are_for_this_host();
+	return 0;
+}
+
+static int close_host(void **state)
+{
+	return verdict_host_close(&host);
+}
+
+static struct testrun_result in(const struct frame_spec *spec)
+{
+	return verdict_of(host.run, XI_HOOK_XDP_INGRESS, spec);
+}
+
+/* ---------------------------------------------------------- what goes up, and what not */
+
+static uint16_t next_ident = 1;
+
+static struct frame_spec later4(const char *src, const char *dst, uint8_t proto)
+{
+	return (struct frame_spec){.src = src,
+				   .dst = dst,
+				   .proto = proto,
+				   .ident = next_ident++,
+				   .frag_off = 50,
+				   .payload = 60};
+}
+
+static void a_lone_piece_waits_where_it_is_put_together(void **state)
+{
+	struct frame_spec spec = later4(FRIEND4, ME4, PROTO_UDP);
+	struct testrun_result result;
+
+	reassembly(true);
+	result = in(&spec);
+	expect_fate(result, PASS, REASSEMBLY);
+	reassembly(false);
+	result = in(&spec);
+	expect_fate(result, DROP, FRAGMENT);
+}
+
+/* Whoever it is for may be behind a bridge, a macvlan or in another namespace. */
+static void it_waits_only_on_the_way_to_our_own_stack(void **state)
+{
+	struct frame_spec spec = later4(FRIEND4, ME4, PROTO_UDP);
+	struct testrun_result result;
+	struct frame frame;
+
+	reassembly(true);
+	frame_build(&frame, &spec);
+	frame.data[5] ^= 1;
+	result = verdict_of_frame(host.run, XI_HOOK_XDP_INGRESS, &frame);
+	expect_fate(result, DROP, FRAGMENT);
+	spec.vlans = 1;
+	result = in(&spec);
+	expect_fate(result, DROP, FRAGMENT);
+	reassembly(false);
+}
+
+static void pieces_for_others_are_judged_one_by_one(void **state)
+{
+	struct frame_spec spec = later4("198.51.100.7", "203.0.113.77", PROTO_UDP);
+	struct testrun_result result;
+
+	reassembly(true);
+	result = in(&spec);
+	assert_int_equal(result.fate, TESTRUN_DROP);
+	spec.src = FRIEND4;
+	result = in(&spec);
+	expect_fate(result, PASS, NONE);
+	reassembly(false);
+}
+
+static void what_ports_cannot_change_is_decided_at_once(void **state)
+{
+	struct frame_spec tcp = later4("198.51.100.7", ME4, PROTO_TCP);
+	struct testrun_result result;
+
+	reassembly(true);
+	result = in(&tcp);
+	expect_fate(result, DROP, BLOCKED);
+	assert_int_equal(result.filter_idx, filters_index(host.image, OUTLAWS));
+	reassembly(false);
+}
+
+static void pieces_of_a_blocked_datagram_do_not_go_up(void **state)
+{
+	struct frame_spec spec = later4(FRIEND4, ME4, PROTO_UDP);
+	struct testrun_result result;
+
+	reassembly(true);
+	spec.frag_off = 0;
+	spec.frag_more = 1;
+	spec.payload = 64;
+	spec.dport = 23;
+	result = in(&spec);
+	expect_fate(result, DROP, BLOCKED);
+	spec.frag_off = 9;
+	spec.frag_more = 0;
+	result = in(&spec);
+	expect_fate(result, DROP, BLOCKED);
+	/* One that must be protected neither. */
+	spec = later4(FRIEND4, ME4, PROTO_UDP);
+	spec.frag_off = 0;
+	spec.frag_more = 1;
+	spec.payload = 64;
+	spec.dport = 5432;
+	result = in(&spec);
+	expect_fate(result, DROP, CLEAR_INBOUND);
+	spec.frag_off = 9;
+	spec.frag_more = 0;
+	result = in(&spec);
+	expect_fate(result, DROP, CLEAR_INBOUND);
+	reassembly(false);
+}
+
+/* What comes from the wire never meets what the host sends to itself. */
+static void our_own_address_does_not_come_from_outside(void **state)
+{
+	struct frame_spec spec = later4(ME4, ME4, PROTO_UDP);
+	struct testrun_result result;
+
+	reassembly(true);
+	result = in(&spec);
+	expect_fate(result, DROP, FRAGMENT);
+	reassembly(false);
+}
+
+/* RFC 8200 4.5: the protocol in a later fragment's header is not the packet's. */
+static void a_lone_piece_of_ipv6_proves_nothing(void **state)
+{
+	struct frame_spec spec = {.src = PEER6,
+				  .dst = ME6,
+				  .proto = 89,
+				  .exts = 1,
+				  .ext = {44},
+				  .ident = 77,
+				  .frag_off = 50,
+				  .payload = 60};
+	struct testrun_result result = in(&spec);
+
+	expect_fate(result, DROP, FRAGMENT);
+	reassembly(true);
+	result = in(&spec);
+	expect_fate(result, PASS, REASSEMBLY);
+	reassembly(false);
+}
+
+static void absurd_pieces_are_malformed(void **state)
+{
+	struct frame_spec spec = later4(FRIEND4, ME4, PROTO_UDP);
+	struct testrun_result result;
+
+	spec.frag_off = 8191; /* ends beyond 65,535 */
+	result = in(&spec);
+	expect_fate(result, DROP, MALFORMED);
+	spec.frag_off = 50;
+	spec.payload = 0;
+	result = in(&spec);
+	expect_fate(result, DROP, MALFORMED);
+	spec.frag_more = 1;
+	spec.payload = 63; /* in the middle, and not of eight bytes */
+	result = in(&spec);
+	expect_fate(result, DROP, MALFORMED);
+	/* RFC 3128: over the flags of TCP. */
+	spec = later4(FRIEND4, ME4, PROTO_TCP);
+	spec.frag_off = 1;
+	result = in(&spec);
+	expect_fate(result, DROP, MALFORMED);
+	/* RFC 6980: neighbour discovery comes whole, or is like any other ICMP. */
+	spec = (struct frame_spec){.src = PEER6,
+				   .dst = ME6,
+				   .proto = PROTO_ICMP6,
+				   .icmp_type = 135,
+				   .hops = 255,
+				   .exts = 1,
+				   .ext = {44},
+				   .frag_more = 1,
+				   .payload = 24};
+	assert_false(in(&spec).pkt.flags & XI_PKT_ND);
+	/* Two fragment headers. */
+	spec.exts = 2;
+	spec.ext[1] = 44;
+	result = in(&spec);
+	expect_fate(result, DROP, MALFORMED);
+}
+
+/* --------------------------------------------------------------- random packets */
+
+static uint64_t seed;
+
+static unsigned below(unsigned limit)
+{
+	seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+	return (seed >> 33) % limit;
+}
+
+static bool chance(unsigned percent)
+{
+	return below(100) < percent;
+}
+
+#define PICK(array) ((array)[below(sizeof(array) / sizeof(*(array)))])
+
+static const uint16_t some_ports[] = {7, 8, 9};
+static const uint8_t some_protos[] = {PROTO_UDP, PROTO_UDP, PROTO_TCP, 1, 200};
+
+static struct filter_spec random_filter(bool six)
+{
+	static const char *const remote4[] = {NULL, NULL, "192.0.2.0/24", PEER4};
+	static const char *const remote6[] = {"::/0", "::/0", "2001:db8::/32", PEER6};
+	static const char *const local[] = {NULL, "me", "me"};
+	struct filter_spec spec = {
+		.dir = XI_DIR_IN,
+		.action = XI_ACT_PERMIT + below(3),
+		.remote = six ? PICK(remote6) : PICK(remote4),
+		.local = PICK(local),
+		.proto = chance(70) ? PICK(some_protos) : 0,
+	};
+
+	if (six && spec.proto == 1)
+		spec.proto = PROTO_ICMP6;
+	if (spec.proto == 1 || spec.proto == PROTO_ICMP6)
+		spec.icmp_type = chance(50) ? 1 + PICK(some_ports) : 0;
+	else if ((spec.proto == PROTO_UDP || spec.proto == PROTO_TCP) && chance(75))
+		spec.local_port = PICK(some_ports);
+	if (spec.local_port && chance(20))
+		spec.remote_port = PICK(some_ports);
+	spec.passthrough = spec.action == XI_ACT_NEGOTIATE && chance(20);
+	return spec;
+}
+
+static bool same_selector(const struct filter_spec *a, const struct filter_spec *b)
+{
+	return a->remote == b->remote && a->local == b->local && a->proto == b->proto &&
+	       a->local_port == b->local_port && a->remote_port == b->remote_port &&
+	       a->icmp_type == b->icmp_type;
+}
+
+static struct image *random_list(void)
+{
+	struct filter_spec list[24];
+	size_t count = 0, want = below(24);
+
+	for (size_t i = 0; i < want; i++) {
+		struct filter_spec spec = random_filter(chance(50));
+		bool known = false;
+
+		for (size_t k = 0; k < count && !known; k++)
+			known = same_selector(&list[k], &spec);
+		if (!known)
+			list[count++] = spec;
+	}
+	return filters_compile(list, count);
+}
+
+/* A whole packet, and what of it can be cut. */
+struct whole {
+	struct frame frame;
+	struct xi_pkt pkt;
+	bool six;
+	uint32_t ident;
+	size_t l4_len;
+};
+
+static void random_packet(struct whole *ret)
+{
+	struct frame_spec spec = {
+		.sport = PICK(some_ports),
+		.dport = PICK(some_ports),
+		.icmp_type = PICK(some_ports),
+		.proto = PICK(some_protos),
+		.payload = below(8) ? 30 + below(400) : 1200,
+	};
+	struct testrun_result parsed;
+
+	ret->six = chance(50);
+	if (ret->six && spec.proto == 1)
+		spec.proto = PROTO_ICMP6;
+	spec.src = ret->six ? (chance(50) ? PEER6 : "2001:db9::1") : chance(50) ? PEER4 : FRIEND4;
+	spec.dst = ret->six ? ME6 : ME4;
+	ret->ident = spec.ident = next_ident++;
+	frame_build(&ret->frame, &spec);
+	for (size_t i = ret->frame.l4 + 20; i < ret->frame.len; i++)
+		ret->frame.data[i] = i;
+	ret->l4_len = ret->frame.len - ret->frame.l4;
+	parsed = verdict_of_frame(host.run, XI_HOOK_XDP_INGRESS, &ret->frame);
+	assert_true(parsed.ip);
+	ret->pkt = parsed.pkt;
+}
+
+static bool model_lets_pass(const struct image *image, const struct xi_pkt *pkt)
+{
+	struct xi_verdict verdict = model_classify(image, pkt);
+
+	if (verdict.action == XI_ACT_NEGOTIATE)
+		return image->filters[verdict.filter_idx].passthrough;
+	return verdict.action != XI_ACT_BLOCK;
+}
+
+/* ------------------------------------------------------------------- the pieces */
+
+struct piece {
+	size_t at, len;
+	bool more;
+	const uint8_t *data;
+	uint8_t proto;
+};
+
+static void put16(uint8_t *at, uint16_t value)
+{
+	at[0] = value >> 8;
+	at[1] = value;
+}
+
+static void piece_frame(const struct whole *whole, const struct piece *piece, struct frame *ret)
+{
+	const struct frame *from = &whole->frame;
+	uint8_t *ip = ret->data + from->l3, *data = ret->data + from->l4;
+
+	memset(ret, 0, sizeof(*ret));
+	memcpy(ret->data, from->data, from->l4);
+	ret->l3 = from->l3;
+	if (whole->six) {
+		uint8_t *frag = data;
+
+		data += 8;
+		frag[0] = piece->proto;
+		put16(frag + 2, piece->at | piece->more);
+		put16(frag + 4, whole->ident >> 16);
+		put16(frag + 6, whole->ident);
+		ip[6] = 44;
+		put16(ip + 4, 8 + piece->len);
+	} else {
+		put16(ip + 2, 20 + piece->len);
+		put16(ip + 6, piece->at / 8 | (piece->more ? 0x2000 : 0));
+	}
+	memcpy(data, piece->data, piece->len);
+	ret->len = data + piece->len - ret->data;
+}
+
+/* At eight-byte boundaries; clean: with all of the upper header in the first piece. */
+static unsigned cut(const struct whole *whole, bool clean, struct piece *p)
+{
+	unsigned n = 0;
+	size_t at = 0;
+
+	while (at < whole->l4_len) {
+		size_t left = whole->l4_len - at, len = 8 * (1 + below(chance(50) ? 4 : 40));
+
+		if (clean && !at && len < 24)
+			len = 24;
+		if (len > left || n == PIECES - 8)
+			len = left;
+		p[n++] = (struct piece){.at = at,
+					.len = len,
+					.more = len < left,
+					.data = whole->frame.data + whole->frame.l4 + at,
+					.proto = whole->pkt.proto};
+		at += len;
+	}
+	return n;
+}
+
+/* Adds what no decent sender sends. */
+static unsigned spoil(const struct whole *whole, struct piece *p, unsigned n)
+{
+	static uint8_t evil[4][L4_MAX];
+
+	for (unsigned i = 0; i < 4 && chance(70); i++) {
+		unsigned k = below(n);
+		struct piece more = p[k];
+
+		memcpy(evil[i], more.data, more.len);
+		more.data = evil[i];
+		switch (below(5)) {
+		case 0: /* other ports, over the same place */
+			more = p[0];
+			memcpy(evil[i], p[0].data, p[0].len);
+			more.data = evil[i];
+			put16(evil[i] + 2, PICK(some_ports));
+			evil[i][0] = PICK(some_ports);
+			break;
+		case 1: /* over its neighbours, too */
+			more.at = below(whole->l4_len) & ~7u;
+			more.more = true;
+			more.len = 8 + 8 * below(6);
+			memset(evil[i], 7 + below(3), more.len);
+			break;
+		case 2: /* says that the packet ends here */
+			more.more = false;
+			break;
+		case 3: /* says that it is of another protocol */
+			more.proto = PICK(some_protos);
+			break;
+		default: /* just once more */
+			break;
+		}
+		p[n++] = more;
+	}
+	return n;
+}
+
+static void shuffle(struct piece *p, unsigned n)
+{
+	for (unsigned i = n; i > 1; i--) {
+		unsigned k = below(i);
+		struct piece tmp = p[k];
+
+		p[k] = p[i - 1];
+		p[i - 1] = tmp;
+	}
+}
+
+/* ------------------------------------------------------------------ the receiver */
+
+/*
+ * As Linux puts packets together: a piece within what is there already is a copy and is
+ * ignored, one that overlaps in another way ends the packet (RFC 5722; Linux holds
+ * IPv4 to it too).
+ */
+struct queue {
+	uint8_t data[L4_MAX], have[L4_MAX];
+	size_t total;  /* 0: not known */
+	uint8_t proto; /* of the first piece */
+	bool dead;
+};
+
+static void queue_add(struct queue *q, const struct piece *piece)
+{
+	unsigned held = 0;
+
+	if (piece->at + piece->len > L4_MAX ||
+	    (!piece->more && q->total && q->total != piece->at + piece->len)) {
+		q->dead = true;
+		return;
+	}
+	for (size_t i = 0; i < piece->len; i++)
+		held += q->have[piece->at + i];
+	if (held == piece->len)
+		return;
+	if (held) {
+		q->dead = true;
+		return;
+	}
+	memcpy(q->data + piece->at, piece->data, piece->len);
+	memset(q->have + piece->at, 1, piece->len);
+	if (!piece->more)
+		q->total = piece->at + piece->len;
+	if (!piece->at)
+		q->proto = piece->proto;
+}
+
+static bool queue_complete(const struct queue *q)
+{
+	size_t have = 0;
+
+	if (q->dead || !q->total)
+		return false;
+	for (size_t i = 0; i < L4_MAX; i++)
+		have += q->have[i];
+	return have == q->total && q->have[q->total - 1];
+}
+
+/* What comes whole, or of IPv4 with another protocol, is no piece of this one. */
+static bool another_packet(const struct whole *whole, const struct piece *piece)
+{
+	return (!piece->at && !piece->more) || (!whole->six && piece->proto != whole->pkt.proto);
+}
+
+/* The packet that the receiver has now, as a frame. */
+static void queue_frame(const struct whole *whole, const struct queue *q, struct frame *ret)
+{
+	*ret = whole->frame;
+	memcpy(ret->data + ret->l4, q->data, q->total);
+	ret->len = ret->l4 + q->total;
+	if (whole->six) {
+		ret->data[ret->l3 + 6] = q->proto;
+		put16(ret->data + ret->l3 + 4, q->total);
+	} else {
+		ret->data[ret->l3 + 9] = q->proto;
+		put16(ret->data + ret->l3 + 2, 20 + q->total);
+	}
+}
+
+/* ------------------------------------------------------------- the netfilter program */
+
+/* struct nf_hook_state, as a test run takes it: hook and family, the rest zero. */
+struct hook_state {
+	uint8_t hook, pf;
+	uint8_t rest[46];
+};
+
+static bool netfilter_accepts(const struct frame *frame, bool six)
+{
+	struct hook_state hook = {.pf = six ? 10 : 2};
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame->data, .data_size_in = frame->len,
+		    .ctx_in = &hook, .ctx_size_in = sizeof(hook), .repeat = 1);
+	uint32_t index = XI_PROG_INDEX(XI_HOOK_NF_INGRESS, host.dp->ctl->active & 1), id;
+	int fd, err;
+
+	assert_int_equal(bpf_map_lookup_elem(host.dp->map[DP_MAP_NF_SLOTS], &index, &id), 0);
+	fd = bpf_prog_get_fd_by_id(id);
+	assert_true(fd >= 0);
+	err = bpf_prog_test_run_opts(fd, &opts);
+	close(fd);
+	assert_int_equal(err, 0);
+	return opts.retval;
+}
+
+/* -------------------------------------------------------------------- properties */
+
+struct score {
+	unsigned packets, delivered, pieces, up;
+};
+
+/* Sends the pieces; returns what the receiver makes of them. */
+static bool delivers(const struct whole *whole, const struct piece *p, unsigned n, bool up,
+		     bool literal, const struct image *image, struct frame *ret,
+		     struct score *score)
+{
+	static struct queue q;
+	struct frame frame;
+
+	memset(&q, 0, sizeof(q));
+	for (unsigned i = 0; i < n; i++) {
+		struct testrun_result result;
+
+		piece_frame(whole, &p[i], &frame);
+		result = verdict_of_frame(host.run, XI_HOOK_XDP_INGRESS, &frame);
+		score->pieces++;
+		if (result.fate != TESTRUN_PASS)
+			continue;
+		if (result.reason == XI_REASON_REASSEMBLY)
+			score->up++;
+		else if (literal) /* no piece passes where its packet may not */
+			assert_true(model_lets_pass(image, &whole->pkt));
+		if (another_packet(whole, &p[i]))
+			continue;
+		queue_add(&q, &p[i]);
+		if (!queue_complete(&q))
+			continue;
+		queue_frame(whole, &q, ret);
+		return !up || netfilter_accepts(ret, whole->six);
+	}
+	return false;
+}
+
+/* What the ingress program reads in the whole frame, so the model judges the same. */
+static struct xi_pkt parse(const struct frame *frame)
+{
+	return verdict_of_frame(host.run, XI_HOOK_XDP_INGRESS, frame).pkt;
+}
+
+static void pieces_against_the_model(bool up)
+{
+	unsigned lists = getenv("XI_FULL") ? 400 : 60;
+	struct score score = {0};
+	static struct whole whole;
+	static struct frame frame;
+	struct piece p[PIECES + 8];
+
+	seed = getenv("XI_SEED") ? strtoull(getenv("XI_SEED"), NULL, 0) : 20261122;
+	for (unsigned l = 0; l < lists; l++) {
+		struct image *image = random_list();
+
+		assert_int_equal(datapath_swap(host.dp, image, NULL), 0);
+		for (unsigned k = 0; k < 60; k++) {
+			bool clean = chance(40), in_order = chance(40), passes, delivered;
+			unsigned n;
+
+			reassembly(false);
+			random_packet(&whole);
+			passes = model_lets_pass(image, &whole.pkt);
+			reassembly(up);
+			n = cut(&whole, clean, p);
+			if (n < 2)
+				continue;
+			if (!clean)
+				n = spoil(&whole, p, n);
+			if (!in_order || !clean)
+				shuffle(p, n);
+			delivered = delivers(&whole, p, n, up, clean, image, &frame, &score);
+			score.packets++;
+			score.delivered += delivered;
+			reassembly(false);
+			if (delivered) {
+				struct xi_pkt pkt = parse(&frame);
+
+				assert_true(model_lets_pass(image, &pkt));
+				assert_true(!clean || passes);
+			}
+			/* And what is permitted does arrive. */
+			if (clean && passes && (up || in_order))
+				assert_true(delivered);
+		}
+		image_free(image);
+	}
+	print_message("%u packets in %u pieces, %u of which went up: %u were delivered\n",
+		      score.packets, score.pieces, score.up, score.delivered);
+	assert_int_equal(datapath_swap(host.dp, host.image, NULL), 0);
+}
+
+static void alone_no_piece_passes_that_must_not(void **state)
+{
+	pieces_against_the_model(false);
+}
+
+static void put_together_nothing_passes_that_must_not(void **state)
+{
+	int err = host.dp->nf_prog < 0 ? dp_nf_load(host.dp) : 0;
+
+	if (err) {
+		print_message("this kernel does not load the netfilter program (%s)\n",
+			      strerror(-err));
+		skip();
+	}
+	pieces_against_the_model(true);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_lone_piece_waits_where_it_is_put_together),
+		cmocka_unit_test(it_waits_only_on_the_way_to_our_own_stack),
+		cmocka_unit_test(pieces_for_others_are_judged_one_by_one),
+		cmocka_unit_test(what_ports_cannot_change_is_decided_at_once),
+		cmocka_unit_test(pieces_of_a_blocked_datagram_do_not_go_up),
+		cmocka_unit_test(our_own_address_does_not_come_from_outside),
+		cmocka_unit_test(a_lone_piece_of_ipv6_proves_nothing),
+		cmocka_unit_test(absurd_pieces_are_malformed),
+		cmocka_unit_test(alone_no_piece_passes_that_must_not),
+		cmocka_unit_test(put_together_nothing_passes_that_must_not),
+	};
+
+	return cmocka_run_group_tests(tests, open_host, close_host);
+}
