@@ -606,7 +606,7 @@ static enum outcome send_pieces(const struct whole *whole, const struct piece *p
 			continue;
 		ours = ours || result.ip;
 		if (result.reason == XI_REASON_REASSEMBLY)
-			score->up++;
+			score->up += result.ip;
 		else if (literal) /* no piece passes where its packet may not */
 			assert_true(model_lets_pass(image, &whole->pkt));
 		if (another_packet(whole, &p[i]))

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Fragments: 6.1 has no reassembly before the verdict and must say so, 6.12 has it.
+# Fragments on real links: 6.12 puts them together before the verdict, 6.1 cannot
+# and says so.
 set -u
 exec bash tests/integration/fragments.sh
