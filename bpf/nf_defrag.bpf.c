@@ -22,6 +22,7 @@
 #include "maps.bpf.h"
 #include "ingress.bpf.h"
 #include "nf_defrag.bpf.h"
+#include "sample.bpf.h"
 #include "stub.bpf.h"
 
 /* The hook that is attached: see stub.bpf.h. */
@@ -107,8 +108,10 @@ static __always_inline bool xi_nf_run(struct bpf_nf_ctx *ctx, struct xi_run *run
 	__u32 marks = run->pkt.family ? xi_nf_marks(run) : ~0u;
 
 	/* None of it came by an interface of ours. */
-	if (!marks)
+	if (!marks) {
+		run->ctl_flags &= ~XI_CTL_SAMPLE;
 		return true;
+	}
 	if (res != XI_PARSE_OK) {
 		run->pkt.len = ctx->skb->len;
 		return xi_nf_drop(run, XI_REASON_MALFORMED);
@@ -123,13 +126,50 @@ static __always_inline bool xi_nf_run(struct bpf_nf_ctx *ctx, struct xi_run *run
 	return passes;
 }
 
+/* There is no Ethernet header here: one without addresses stands in for it. */
+static __always_inline __u32 xi_nf_frame(struct bpf_nf_ctx *ctx, struct xi_sample *sample)
+{
+	__u32 len = ctx->skb->len, bytes = XI_SAMPLE_BYTES - ETH_HLEN;
+	struct bpf_dynptr skb;
+
+	__builtin_memset(sample->frame, 0, ETH_HLEN);
+	*(__be16 *)(sample->frame + 2 * ETH_ALEN) = ctx->state->pf == XI_NF_PF_INET
+							    ? bpf_htons(ETH_P_IP)
+							    : bpf_htons(ETH_P_IPV6);
+	if (len < bytes)
+		bytes = len;
+	if (!bytes || bpf_dynptr_from_skb((struct __sk_buff *)ctx->skb, 0, &skb) ||
+	    bpf_dynptr_read(sample->frame + ETH_HLEN, bytes, &skb, 0, 0))
+		return 0;
+	return ETH_HLEN + bytes;
+}
+
+/* All of these are told, if anybody listens: who reads them chooses. */
+static __noinline int xi_nf_sample(struct bpf_nf_ctx *ctx, const struct xi_run *run, int result)
+{
+	struct xi_sampler *sampler;
+
+	sampler = xi_sample_new(run, XI_HOOK_NF_INGRESS, result, ctx->skb->len + ETH_HLEN);
+	if (!sampler)
+		return result;
+	sampler->sample.captured = xi_nf_frame(ctx, &sampler->sample);
+	xi_sample_send(sampler);
+	return result;
+}
+
 SEC("netfilter")
 int xi_nf_list(struct bpf_nf_ctx *ctx)
 {
 	struct xi_run *run;
+	int result;
 
 	run = xi_run_new(XI_HOOK_NF_INGRESS, XI_DIR_IN, ctx->state->in->ifindex);
-	return run && xi_nf_run(ctx, run) ? XI_NF_ACCEPT : XI_NF_DROP;
+	if (!run)
+		return XI_NF_DROP;
+	result = xi_nf_run(ctx, run) ? XI_NF_ACCEPT : XI_NF_DROP;
+	if (__builtin_expect(run->ctl_flags & XI_CTL_SAMPLE, 0))
+		return xi_nf_sample(ctx, run, result);
+	return result;
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";

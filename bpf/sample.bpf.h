@@ -13,6 +13,7 @@
 #define XI_SAMPLE_BPF_H
 
 #include <linux/if_ether.h>
+#include <linux/pkt_cls.h>
 
 #include "maps.bpf.h"
 #include "run.bpf.h"
@@ -61,7 +62,11 @@ static __always_inline __u32 xi_sample_bytes(__u32 frame_len, __u32 room)
 	return frame_len < room ? frame_len & (XI_SAMPLE_BYTES - 1) : room;
 }
 
-static __noinline int xi_xdp_sample(struct xdp_md *ctx, const struct xi_run *run, int result)
+/* Not every object has both kinds of hook. */
+#define XI_MAYBE __attribute__((unused))
+
+static __noinline XI_MAYBE int xi_xdp_sample(struct xdp_md *ctx, const struct xi_run *run,
+					     int result)
 {
 	__u32 len = bpf_xdp_get_buff_len(ctx), bytes = xi_sample_bytes(len, XI_SAMPLE_BYTES);
 	struct xi_sampler *sampler = xi_sample_new(run, XI_HOOK_XDP_INGRESS, result, len);
@@ -96,14 +101,27 @@ static __always_inline __u32 xi_skb_frame(struct __sk_buff *skb, struct xi_sampl
 	return bytes + macs + XI_TAG_LEN;
 }
 
-static __noinline int xi_skb_sample(struct __sk_buff *skb, const struct xi_run *run,
-				    enum xi_hook hook, int result)
+/* Redirected to a worker, a frame bears a mark where the interface's address was. */
+static __always_inline void xi_skb_unmark(struct xi_sample *sample)
+{
+	__u32 ifindex = sample->ifindex;
+	struct xi_iface *iface;
+
+	iface = bpf_map_lookup_elem(&xi_iface, &ifindex);
+	if (iface)
+		__builtin_memcpy(sample->frame + ETH_ALEN, iface->mac, ETH_ALEN);
+}
+
+static __noinline XI_MAYBE int xi_skb_sample(struct __sk_buff *skb, const struct xi_run *run,
+					     enum xi_hook hook, int result)
 {
 	struct xi_sampler *sampler = xi_sample_new(run, hook, result, skb->len);
 
 	if (!sampler)
 		return result;
 	sampler->sample.captured = xi_skb_frame(skb, &sampler->sample);
+	if (result == TC_ACT_REDIRECT)
+		xi_skb_unmark(&sampler->sample);
 	bpf_tail_call(skb, &xi_sample_tc, 0);
 	xi_sample_send(sampler);
 	return result;

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <arpa/inet.h>
 #include <cmocka.h>
 #include <linux/filter.h>
 #include <linux/pkt_cls.h>
@@ -24,13 +25,14 @@
 
 #define PEER4 "192.0.2.9"
 
-enum { WEB, TELNET, DATABASE, OUT_TELNET, FILTERS };
+enum { WEB, TELNET, DATABASE, OUT_TELNET, OUT_DATABASE, FILTERS };
 
 static const struct filter_spec specs[FILTERS] = {
 	[WEB] = {XI_DIR_IN, XI_ACT_PERMIT, NULL, "me", PROTO_TCP, .local_port = 443},
 	[TELNET] = {XI_DIR_IN, XI_ACT_BLOCK, NULL, "me", PROTO_TCP, .local_port = 23},
 	[DATABASE] = {XI_DIR_IN, XI_ACT_NEGOTIATE, NULL, "me", PROTO_TCP, .local_port = 5432},
 	[OUT_TELNET] = {XI_DIR_OUT, XI_ACT_BLOCK, NULL, "me", PROTO_TCP, .remote_port = 23},
+	[OUT_DATABASE] = {XI_DIR_OUT, XI_ACT_NEGOTIATE, NULL, "me", PROTO_TCP, .remote_port = 5432},
 };
 
 static const struct cbpf_insn all[] = {{BPF_RET | BPF_K, 0, 0, 1}};
@@ -332,7 +334,8 @@ static void no_verdict_changes_because_somebody_listens(void **state)
 {
 	struct datapath_listener listeners[] = {everything(), filter(all, 1), filter(nothing, 1)};
 
-	for (unsigned hook = 0; hook < XI_HOOK_MAX; hook++)
+	/* The hook behind them takes packets, not frames. */
+	for (unsigned hook = 0; hook < XI_HOOK_NF_INGRESS; hook++)
 		for (size_t i = 0; i < FRAMES; i++) {
 			struct testrun_result quiet = verdict_of(host.run, hook, &frames[i]);
 
@@ -384,6 +387,80 @@ static void a_sample_says_what_happened(void **state)
 	datapath_sampling(host.dp, false);
 	verdict_of(host.run, XI_HOOK_XDP_INGRESS, &frames[0]);
 	assert_int_equal(samples(), 0);
+}
+
+/* The worker is told by a mark over the source address; those who look on see the address. */
+static void a_packet_for_the_worker_has_its_own_source_address(void **state)
+{
+	const struct frame_spec spec = {
+		.src = ME4, .dst = PEER4, .proto = PROTO_TCP, .sport = 4000, .dport = 5432};
+	struct xi_iface iface = {.tap_ifindex = 42, .mac = {2, 1, 2, 3, 4, 5}};
+	struct datapath_listener l = everything();
+	struct testrun_result result;
+	uint32_t lo = LO;
+
+	assert_int_equal(bpf_map_update_elem(host.dp->map[DP_MAP_IFACE], &lo, &iface, BPF_ANY), 0);
+	listen_with(&l);
+	result = verdict_of(host.run, XI_HOOK_TC_EGRESS, &spec);
+	expect_fate(result, REDIRECT, HELD);
+	assert_int_equal(result.out[6], XI_TAP_MAGIC0);
+	assert_int_equal(samples(), 1);
+	assert_int_equal(seen.last.action, XI_ACT_NEGOTIATE);
+	assert_memory_equal(seen.last.frame + 6, iface.mac, sizeof(iface.mac));
+	bpf_map_delete_elem(host.dp->map[DP_MAP_IFACE], &lo);
+	datapath_sampling(host.dp, false);
+}
+
+/* Puts a tag beside the packet, as a VLAN device does, and goes on to our program. */
+static int tagging_program(void)
+{
+	const uint32_t index = XI_PROG_INDEX(XI_HOOK_TC_EGRESS, host.dp->ctl->active & 1);
+	const struct bpf_insn insns[] = {
+		{BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_6, BPF_REG_1, 0, 0},
+		{BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_2, 0, 0, htons(0x8100)},
+		{BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_3, 0, 0, 0x2005},
+		{BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_skb_vlan_push},
+		{BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_1, BPF_REG_6, 0, 0},
+		{BPF_LD | BPF_DW | BPF_IMM, BPF_REG_2, BPF_PSEUDO_MAP_FD, 0,
+		 host.dp->map[DP_MAP_TC_SLOTS]},
+		{0, 0, 0, 0, 0},
+		{BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_3, 0, 0, (int)index},
+		{BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_tail_call},
+		{BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, 99},
+		{BPF_JMP | BPF_EXIT, 0, 0, 0, 0},
+	};
+
+	return bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "xi_test_tag", "GPL", insns,
+			     sizeof(insns) / sizeof(*insns), NULL);
+}
+
+static void a_tag_beside_the_packet_is_back_in_its_frame(void **state)
+{
+	static const uint8_t tag[] = {0x81, 0, 0x20, 5, 8, 0};
+	struct datapath_listener l = everything();
+	int prog = tagging_program();
+	struct frame frame;
+
+	frame_build(&frame, &frames[4]);
+	assert_true(prog >= 0);
+	listen_with(&l);
+	for (size_t extra = 0; extra < 900; extra += 75) {
+		LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame.data,
+			    .data_size_in = frame.len + extra, .repeat = 1);
+
+		assert_int_equal(bpf_prog_test_run_opts(prog, &opts), 0);
+		assert_int_equal(opts.retval, TC_ACT_SHOT);
+		assert_int_equal(samples(), 1);
+		assert_int_equal(seen.last.frame_len, frame.len + extra + 4);
+		assert_int_equal(seen.last.captured, frame.len + extra + 4 < XI_SAMPLE_BYTES
+							     ? frame.len + extra + 4
+							     : XI_SAMPLE_BYTES);
+		assert_memory_equal(seen.last.frame, frame.data, 12);
+		assert_memory_equal(seen.last.frame + 12, tag, sizeof(tag));
+		assert_memory_equal(seen.last.frame + 18, frame.data + 14, seen.last.captured - 18);
+	}
+	close(prog);
+	datapath_sampling(host.dp, false);
 }
 
 static void a_full_ring_loses_samples_and_counts_them(void **state)
@@ -465,6 +542,8 @@ int main(void)
 		cmocka_unit_test(a_filter_too_long_for_its_jumps_is_refused),
 		cmocka_unit_test(no_verdict_changes_because_somebody_listens),
 		cmocka_unit_test(a_sample_says_what_happened),
+		cmocka_unit_test(a_packet_for_the_worker_has_its_own_source_address),
+		cmocka_unit_test(a_tag_beside_the_packet_is_back_in_its_frame),
 		cmocka_unit_test(a_full_ring_loses_samples_and_counts_them),
 		cmocka_unit_test(what_listening_costs),
 	};

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/daemon.sh
 daemon_lab
 udpflow=$O/tests/tools/udpflow
-plan 35
+plan 40
 
 cat >"$tmp/b/policy.yaml" <<-EOF
 	policy: lab-b
@@ -201,6 +201,41 @@ monitor renamed --rule play
 datagrams 7000 2
 monitor_end renamed
 equal "names are those of the policy in force" 2 "$(lines renamed '.rule == "play" and .generation == 2')"
+
+# ------------------------------------------------------------- fragments
+monitor pieces --in 'ip and udp[2:2] = 7000'
+on a "$udpflow" fill 10.91.0.2 7000 PIECESTAG 4000
+monitor_end pieces
+saw pieces '[.[] | select(.fragment == "first")] | length == 1'
+ok "the first fragment is shown"
+# Before 6.6 nothing reassembles before the verdict.
+if dpkg --compare-versions "$(uname -r)" ge 6.6; then
+	saw pieces '[.[] | select(.hook == "nf-ingress")] | length == 1 and (.[0] | .rule == "play" and
+		.verdict == "permit" and .fate == "passed" and .local_port == 7000 and .length == 4028)'
+	ok "and what was put together, with its verdict"
+else
+	ok "and what was put together # SKIP this kernel does not put it together for us"
+fi
+
+# ------------------------------------------------------------- a switch
+cp "$tmp/b/policy.yaml" "$tmp/b/play.yaml"
+sed 's/name: play,/name: game,/' "$tmp/b/policy.yaml" >"$tmp/b/game.yaml"
+generation=$(ask b show status --json | jq .generation)
+monitor switched --in 'udp dst port 7000'
+datagrams 7000 2000 &
+sender=$!
+for policy in game play game play game play game play; do
+	ask b apply "$tmp/b/$policy.yaml" >/dev/null || echo "# $policy was not applied"
+	sleep 0.1
+done
+wait $sender
+monitor_end switched
+equal "packets in the middle of policy changes are lines as well" 2000 \
+	"$(lines switched '.type == "packet" and .verdict == "permit"')"
+saw switched "[.[] | select(.type == \"packet\")] | (map(.generation) | unique | length) > 3 and
+	all(.stale or .rule == if (.generation - $generation) % 2 == 1 then \"game\" else \"play\" end)"
+ok "each bears the name of its own generation's rule"
+equal "and none is without one" 0 "$(lines switched .stale)"
 not_sampling
 ok "in the end nothing is sampled"
 exit $((failures > 0))

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Live events and samples to JSON; see live.h. */
 #include <string.h>
-#include <linux/bpf.h>
-#include <linux/pkt_cls.h>
 #include <netinet/in.h>
+#include <linux/bpf.h>
+#include <linux/netfilter.h>
+#include <linux/pkt_cls.h>
 
 #include "compile/image.h"
 #include "sa/sad.h"
@@ -80,6 +81,8 @@ enum view_fate view_fate_of(const struct xi_sample *sample)
 		return sample->result == XDP_PASS || sample->result == XDP_TX ? VIEW_PASSED
 									      : VIEW_DROPPED;
 	}
+	if (sample->hook == XI_HOOK_NF_INGRESS)
+		return sample->result == NF_ACCEPT ? VIEW_PASSED : VIEW_DROPPED;
 	if (sample->result == TC_ACT_REDIRECT)
 		return sample->reason == XI_REASON_HELD ? VIEW_HELD : VIEW_WORKER;
 	return sample->result == TC_ACT_SHOT ? VIEW_DROPPED : VIEW_PASSED;

@@ -7,8 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <netinet/in.h>
 #include <cmocka.h>
 #include <linux/bpf.h>
+#include <linux/netfilter.h>
 #include <linux/pkt_cls.h>
 
 #include "compile/image.h"
@@ -132,6 +134,8 @@ static void fates_follow_what_the_hook_returned(void **state)
 		{XI_HOOK_TC_EGRESS, TC_ACT_REDIRECT, XI_REASON_HELD, VIEW_HELD},
 		{XI_HOOK_TC_INGRESS, TC_ACT_SHOT, 0, VIEW_DROPPED},
 		{XI_HOOK_TC_INJECT, TC_ACT_UNSPEC, 0, VIEW_PASSED},
+		{XI_HOOK_NF_INGRESS, NF_ACCEPT, 0, VIEW_PASSED},
+		{XI_HOOK_NF_INGRESS, NF_DROP, 0, VIEW_DROPPED},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
