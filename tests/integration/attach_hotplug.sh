@@ -25,7 +25,7 @@ soon() # WHAT COMMAND...: until it holds, and how long that took
 }
 known() { ask b show status --json | jq -e --arg name "$1" '[.interfaces[].name] | index($name) != null' >/dev/null; }
 unknown() { ! known "$1"; }
-filtered() { how "$1" | grep -q '^filtered'; }
+filtered() { how "$1" | grep '^filtered' >/dev/null; }
 index_of() { on b cat "/sys/class/net/$1/ifindex" 2>/dev/null || ip -n "$lab-b" -o link show "$1" | cut -d: -f1; }
 plug() # NAME: a cable from b to a, down on b's side
 {
@@ -43,7 +43,7 @@ plug eth1
 ip -n "$lab-a" addr add 10.92.0.1/24 dev eth1
 soon "one that appears is filtered before it is up" filtered eth1
 ip -n "$lab-b" addr add 10.92.0.2/24 dev eth1
-soon "its address is me" sh -c "bpftool map dump pinned $pins/xi_local | grep -q '10, *92, *0, *2\|0x0a,0x5c,0x00,0x02'"
+soon "its address is me" sh -c "bpftool map dump pinned $pins/xi_local | grep '10, *92, *0, *2\|0x0a,0x5c,0x00,0x02' >/dev/null"
 ip -n "$lab-a" neigh add 10.92.0.2 lladdr "$(ip -n "$lab-b" -j link show eth1 | jq -r '.[0].address')" dev eth1
 on b "$udpflow" serve 10.92.0.2 2323 100000 300 >"$tmp/in" 2>/dev/null &
 pids="$pids $!"
@@ -76,7 +76,7 @@ rename eth7 wan7
 soon "under a name that does not match it is let go" unknown eth7
 through() { [ "$(arrived KNOCK in)" -gt 0 ]; }
 soon "so that packets pass" through
-! ls "$pins" | grep -q "_$index\$"
+! ls "$pins" | grep "_$index\$" >/dev/null
 ok "and nothing of it is pinned"
 
 # -------------------------------------------------------------------- many
@@ -86,7 +86,7 @@ done
 six() { [ "$(ask b show status --json | jq '[.interfaces[] | select(.name | test("^eth2[1-6]$")) | select(.state == "filtered")] | length')" = 6 ]; }
 soon "six at once" six
 for i in 21 22 23 24 25 26; do ip -n "$lab-b" link del eth$i; done
-none() { ! ask b show status --json | jq -r '.interfaces[].name' | grep -q '^eth2'; }
+none() { ! ask b show status --json | jq -r '.interfaces[].name' | grep '^eth2' >/dev/null; }
 soon "gone at once" none
 links_left() { ls "$pins" | grep -c '^link_'; }
 equal "with what was pinned for them" "$(on b "$dptool" - tcx eth0 out >/dev/null 2>&1 && echo 2 || echo 0)" "$(links_left)"
@@ -118,7 +118,7 @@ soon "when it is taken away it is not" not_me 10.91.0.77
 is_me 10.93.0.1
 ok "and the other one still is"
 ip -n "$lab-b" addr add fd93::7/128 dev named0
-soon "an IPv6 address on another interface" sh -c "bpftool -j map dump pinned $pins/xi_local | grep -q '\"0xfd\",\"0x93\"'"
+soon "an IPv6 address on another interface" sh -c "bpftool -j map dump pinned $pins/xi_local | grep '\"0xfd\",\"0x93\"' >/dev/null"
 
 # --------------------------------------------------- while nobody is looking
 attach_kill KILL
@@ -127,7 +127,7 @@ ip -n "$lab-b" link del named0
 plug named0
 attach_start --interface 'eth*' --interface '!eth9' --interface named0
 soon "one that was replaced while the daemon was dead" filtered named0
-! ls "$pins" | grep -q "_$old\$"
+! ls "$pins" | grep "_$old\$" >/dev/null
 ok "and what was pinned for the old one is gone"
 flow 8080 WEBTAG && flow_fails 23 TELNETTAG
 ok "the first interface filters as ever"

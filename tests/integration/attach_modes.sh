@@ -69,11 +69,11 @@ if has_tcx; then
 	stranger=$!
 	pids="$pids $stranger"
 	eventually 5 grep -q ready "$tmp/stranger"
-	why eth0 | grep -q 'another program (stranger, id [0-9]*) runs before the filters at TC egress'
+	why eth0 | grep 'another program (stranger, id [0-9]*) runs before the filters at TC egress' >/dev/null
 	ok "a program that pushed itself before ours is told of"
 	kill $stranger
 	wait $stranger 2>/dev/null
-	! why eth0 | grep -q stranger
+	! why eth0 | grep stranger >/dev/null
 	ok "and no more when it is gone"
 else
 	for name in "a program that pushed itself before ours is told of" "and no more when it is gone"; do
@@ -88,14 +88,14 @@ grep -q 'eth0: somebody took our program away (what arrives is not filtered' "$t
 ok "and the log says so"
 flow_fails 23 TELNETTAG
 ok "the blocked port does not answer"
-on b tc filter show dev eth0 egress | grep -q "pref 77 bpf"
+on b tc filter show dev eth0 egress | grep "pref 77 bpf" >/dev/null
 ok "someone else's TC filter is still there"
-ask b show status | grep -q '^eth0 *filtered'
+ask b show status | grep '^eth0 *filtered' >/dev/null
 ok "show status says it in words"
 attach_kill TERM
 on b "$xipsecd" --teardown --instance "$lab-b" >/dev/null 2>&1
 equal "after a teardown nothing of ours is left" "0 0" "$(tc_hooks out) $(tc_hooks in)"
-on b tc filter show dev eth0 egress | grep -q "pref 77 bpf"
+on b tc filter show dev eth0 egress | grep "pref 77 bpf" >/dev/null
 ok "but what is not ours is"
 eventually 10 grep -q KNOCK "$tmp/in" && eventually 10 grep -q SECRET "$tmp/out"
 ok "the blocked packets were sent all the time: now they arrive"
