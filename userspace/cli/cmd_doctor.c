@@ -3,46 +3,130 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+#include <net/if.h>
 #include <sys/utsname.h>
 
 #include "cli/cli.h"
 #include "datapath/probe.h"
+#include "view/view.h"
 
-static const char *verdict(const struct datapath_features *features, int i)
+static bool is_denied(int err)
 {
-	if (features->have[i])
-		return "yes";
-	return features->err[i] == -EPERM || features->err[i] == -EACCES ? "?  " : "no ";
+	return err == -EPERM || err == -EACCES;
+}
+
+static json_t *features_json(const struct datapath_features *features, bool *ret_unknown)
+{
+	json_t *list = json_array();
+
+	for (int i = 0; i < DP_FEATURE_MAX; i++) {
+		const struct dp_feature_info *info = datapath_feature_info((enum dp_feature)i);
+		int err = features->err[i];
+		const struct view_feature feature = {
+			.name = info->name,
+			.what = info->what,
+			.without = info->without,
+			.error = err ? strerror(-err) : NULL,
+			.have = features->have[i],
+			.needed = info->needed,
+			/* To root, a refusal is an answer. */
+			.unknown = is_denied(err) && geteuid(),
+		};
+
+		*ret_unknown |= feature.unknown;
+		json_array_append_new(list, view_feature(&feature));
+	}
+	return list;
+}
+
+/* How the daemon would filter it, or does. */
+static void advise(const struct datapath_survey *survey, bool sharing, char *buf, size_t size)
+{
+	if (!survey->ethernet)
+		snprintf(buf, size, "not an Ethernet interface, it cannot be filtered yet");
+	else if (*survey->instance)
+		snprintf(buf, size, "filtered by instance %s, %s XDP%s", survey->instance,
+			 survey->xdp_generic ? "generic" : "native",
+			 survey->xdp_shares ? ", shared" : "");
+	else if (*survey->xdp && !(survey->xdp_shares && sharing))
+		snprintf(buf, size,
+			 "another XDP program (%s) is there and does not share: would be filtered "
+			 "at TC ingress, without ESP in userspace",
+			 survey->xdp);
+	else if (*survey->xdp)
+		snprintf(buf, size, "would share XDP with another program (%s)", survey->xdp);
+	else if (survey->native == DP_NATIVE_YES)
+		snprintf(buf, size, "would be filtered with native XDP%s",
+			 survey->zero_copy ? ", AF_XDP without copies" : "");
+	else if (survey->native == DP_NATIVE_NO)
+		snprintf(buf, size,
+			 "the driver has no XDP: would be filtered with slower generic XDP");
+	else
+		snprintf(buf, size,
+			 "would be filtered with native XDP if its driver has it "
+			 "(this kernel does not tell), else generic");
+}
+
+static json_t *links_json(bool sharing)
+{
+	struct if_nameindex *ifs = if_nameindex();
+	json_t *list = json_array();
+	char advice[200];
+
+	for (struct if_nameindex *i = ifs; i && i->if_index; i++) {
+		struct datapath_survey survey;
+
+		if (datapath_survey(i->if_index, &survey))
+			continue;
+		advise(&survey, sharing, advice, sizeof(advice));
+		json_array_append_new(list,
+				      view_link(&(struct view_link){
+					      .name = survey.name,
+					      .driver = survey.driver,
+					      .mtu = survey.mtu,
+					      .rx_queues = survey.rx_queues,
+					      .ethernet = survey.ethernet,
+					      .native = survey.native == DP_NATIVE_YES,
+					      .native_unknown = survey.native == DP_NATIVE_UNKNOWN,
+					      .zero_copy = survey.zero_copy,
+					      .xdp = survey.xdp,
+					      .xdp_generic = survey.xdp_generic,
+					      .xdp_shares = survey.xdp_shares,
+					      .instance = survey.instance,
+					      .tcx_in = survey.tcx_in,
+					      .tcx_out = survey.tcx_out,
+					      .advice = advice,
+				      }));
+	}
+	if_freenameindex(ifs);
+	return list;
 }
 
 int cmd_doctor(int argc, char **argv)
 {
+	bool json = argc == 2 && !strcmp(argv[1], "--json"), unknown = false, usable;
 	struct datapath_features features;
-	bool unknown = false;
-	struct utsname uts;
+	struct utsname uts = {0};
+	json_t *data, *list;
 
-	if (argc > 1)
+	if (argc > 1 && !json)
 		return cli_usage("doctor", "unexpected '%s'", argv[1]);
-	if (!uname(&uts))
-		printf("Linux %s on %s\n\n", uts.release, uts.machine);
+	uname(&uts);
 	datapath_probe(&features);
-	for (int i = 0; i < DP_FEATURE_MAX; i++) {
-		const struct dp_feature_info *info = datapath_feature_info((enum dp_feature)i);
-		const char *word = verdict(&features, i);
-
-		printf("  %s  %s", word, info->what);
-		if (!features.have[i])
-			printf(" (%s): without it, %s", strerror(-features.err[i]), info->without);
-		putchar('\n');
-		unknown |= word[0] == '?';
-	}
-	putchar('\n');
-	if (unknown)
-		printf("Some of this can only be found out by root.\n");
-	if (datapath_usable(&features)) {
-		printf("xipsec can filter and protect here.\n");
-		return CLI_OK;
-	}
-	printf("xipsec cannot work here%s.\n", unknown ? ", as far as can be seen" : "");
-	return CLI_UNSUPPORTED;
+	usable = datapath_usable(&features);
+	list = features_json(&features, &unknown);
+	data = json_pack("{s:s, s:s, s:o, s:o, s:b, s:b, s:s}", "release", uts.release, "machine",
+			 uts.machine, "features", list, "interfaces",
+			 links_json(features.have[DP_FEATURE_DISPATCHER]), "usable", usable,
+			 "unknown", unknown, "verdict",
+			 usable	   ? "xipsec can filter and protect here"
+			 : unknown ? "xipsec cannot work here, as far as can be seen"
+				   : "xipsec cannot work here");
+	if (json)
+		view_print_json(stdout, data);
+	else
+		view_print_doctor(stdout, data);
+	json_decref(data);
+	return usable ? CLI_OK : CLI_UNSUPPORTED;
 }

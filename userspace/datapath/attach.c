@@ -93,7 +93,7 @@ static int iface_describe(int ifindex, struct xi_iface *iface, struct diag *diag
 
 /* ------------------------------------------------------------------ ingress */
 
-static void prog_text(uint32_t id, char *buf, size_t size)
+void dp_prog_text(uint32_t id, char *buf, size_t size)
 {
 	struct bpf_prog_info info = {0};
 	uint32_t len = sizeof(info);
@@ -116,7 +116,7 @@ static void no_xdp_text(const struct datapath *dp, const struct dp_xdp *xdp,
 	if (dp->want.xdp == DP_WANT_XDP_OFF) {
 		snprintf(buf, size, "XDP is switched off by option");
 	} else if (xdp->who == DP_XDP_FOREIGN) {
-		prog_text(xdp->top_id, prog, sizeof(prog));
+		dp_prog_text(xdp->top_id, prog, sizeof(prog));
 		snprintf(buf, size, "another XDP program (%s) is attached and does not share",
 			 prog);
 	} else if (iface->native_errno || iface->generic_errno) {
@@ -162,7 +162,7 @@ static int ingress_net(struct datapath *dp, int ifindex, struct diag *diag)
 		return err;
 	if (!xdp.ahead_id)
 		return dp_tc_detach(dp->instance, ifindex, DP_PROG_TC_INGRESS);
-	prog_text(xdp.ahead_id, prog, sizeof(prog));
+	dp_prog_text(xdp.ahead_id, prog, sizeof(prog));
 	diag_add(diag, DIAG_WARNING, NULL, "give it a priority above 20, or let it chain XDP_PASS",
 		 "another XDP program (%s) runs before the filters and keeps packets from them: "
 		 "those are filtered at TC ingress",
@@ -262,7 +262,7 @@ static void say_ahead(char *buf, size_t size, uint32_t id, const char *where)
 
 	if (!id)
 		return;
-	prog_text(id, prog, sizeof(prog));
+	dp_prog_text(id, prog, sizeof(prog));
 	also(buf, size, "another program (%s) runs before the filters at %s", prog, where);
 }
 

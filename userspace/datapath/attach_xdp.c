@@ -33,12 +33,13 @@ static void look_into(struct xdp_multiprog *multi, const char *instance, struct 
 	while ((prog = xdp_multiprog__next_prog(prog, multi))) {
 		struct dp_identity who;
 
-		if (dp_identify(xdp_program__id(prog), DP_PROG_XDP_INGRESS, &who) &&
-		    !strcmp(who.instance, instance)) {
-			state->who = DP_XDP_OURS;
+		if (dp_identify(xdp_program__id(prog), DP_PROG_XDP_INGRESS, &who)) {
 			state->identity = who;
-			state->prog_id = xdp_program__id(prog);
-			return;
+			if (!strcmp(who.instance, instance)) {
+				state->who = DP_XDP_OURS;
+				state->prog_id = xdp_program__id(prog);
+				return;
+			}
 		}
 		if (xdp_program__chain_call_enabled(prog, XDP_PASS) <= 0)
 			state->ahead_id = xdp_program__id(prog);

@@ -185,6 +185,8 @@ struct dp_identity {
 /* Is this program one of ours, of any instance? Reads its xi_ctl. */
 bool dp_identify(uint32_t prog_id, enum dp_prog prog, struct dp_identity *ret);
 bool dp_is_mine(const struct datapath *dp, const struct dp_identity *who);
+/* "NAME, id ID" */
+void dp_prog_text(uint32_t id, char *buf, size_t size);
 /* Ingress and egress of any instance, whatever the way. */
 int dp_iface_detach(const char *instance, int ifindex);
 
@@ -204,6 +206,11 @@ int dp_xdp_look(const char *instance, int ifindex, struct dp_xdp *ret);
 int dp_xdp_attach(struct datapath *dp, int ifindex, const struct dp_xdp *now,
 		  struct xi_iface *iface, struct diag *diag);
 int dp_xdp_detach(const char *instance, int ifindex);
+
+/* probe_net.c: 0, or why not */
+int dp_probe_dispatcher(void);
+int dp_probe_defrag(void);
+int dp_probe_tcx(void);
 
 /* attach_tc.c */
 int dp_tc_attach(struct datapath *dp, int ifindex, enum dp_prog prog, struct diag *diag);

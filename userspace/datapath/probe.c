@@ -16,7 +16,7 @@
 #include "datapath/internal.h"
 #include "datapath/probe.h"
 
-#define DP_X(NAME, needed, what, without) {needed, what, without},
+#define DP_X(NAME, needed, what, without) {#NAME, needed, what, without},
 static const struct dp_feature_info infos[] = {DP_FEATURES(DP_X)};
 #undef DP_X
 
@@ -38,13 +38,6 @@ static int closed(int fd)
 	return 0;
 }
 
-static int probe_inner_sizes(void)
-{
-	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_INNER_MAP | BPF_F_MMAPABLE);
-
-	return closed(bpf_map_create(BPF_MAP_TYPE_ARRAY, "xi_probe", 4, 8, 1, &opts));
-}
-
 static int probe_frags(void)
 {
 	const struct bpf_insn insns[] = {
@@ -54,6 +47,15 @@ static int probe_frags(void)
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .prog_flags = BPF_F_XDP_HAS_FRAGS);
 
 	return closed(bpf_prog_load(BPF_PROG_TYPE_XDP, "xi_probe", "GPL", insns, 2, &opts));
+}
+
+#define MAP_TYPE_ARENA 33 /* linux/bpf.h of 6.9 */
+
+static int probe_arena(void)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
+
+	return closed(bpf_map_create(MAP_TYPE_ARENA, "xi_probe", 0, 0, 1, &opts));
 }
 
 /* Mounted, or to be had: datapath_open() mounts it. */
@@ -163,14 +165,20 @@ static int probe_one(enum dp_feature feature)
 		return positive(libbpf_probe_bpf_helper(BPF_PROG_TYPE_XDP, BPF_FUNC_loop, NULL));
 	case DP_FEATURE_RINGBUF:
 		return positive(libbpf_probe_bpf_map_type(BPF_MAP_TYPE_RINGBUF, NULL));
-	case DP_FEATURE_INNER_SIZES:
-		return probe_inner_sizes();
 	case DP_FEATURE_XDP:
 		return positive(libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_XDP, NULL));
 	case DP_FEATURE_XDP_FRAGS:
 		return probe_frags();
 	case DP_FEATURE_XSKMAP:
 		return positive(libbpf_probe_bpf_map_type(BPF_MAP_TYPE_XSKMAP, NULL));
+	case DP_FEATURE_DISPATCHER:
+		return dp_probe_dispatcher();
+	case DP_FEATURE_TCX:
+		return dp_probe_tcx();
+	case DP_FEATURE_DEFRAG:
+		return dp_probe_defrag();
+	case DP_FEATURE_ARENA:
+		return probe_arena();
 	case DP_FEATURE_TC:
 		return positive(libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_SCHED_CLS, NULL));
 	case DP_FEATURE_BPFFS:

@@ -81,6 +81,22 @@ json_t *view_stats(const struct view_stats *stats);
 /* One line a peer, from the arrays of view_mm and view_qm objects. */
 json_t *view_peers(const json_t *mm, const json_t *qm);
 
+/* For doctor: one thing that the kernel can or cannot do. */
+struct view_feature {
+	const char *name, *what, *without, *error; /* error: or NULL */
+	bool have, unknown, needed;
+};
+json_t *view_feature(const struct view_feature *feature);
+
+/* And one interface. Empty texts are null in JSON. */
+struct view_link {
+	const char *name, *driver, *xdp, *instance, *advice;
+	unsigned mtu, rx_queues, tcx_in, tcx_out;
+	bool ethernet, native, native_unknown, zero_copy, xdp_generic, xdp_shares;
+};
+json_t *view_link(const struct view_link *link);
+void view_print_doctor(FILE *out, const json_t *data);
+
 /* Text for people. `what` is the view's name; false when there is no such view. */
 bool view_print(FILE *out, const char *what, const json_t *data);
 /* For scripts: an array goes out as one object a line. */
