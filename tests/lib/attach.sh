@@ -57,15 +57,15 @@ hits() { ask b show filters --json | jq -s --arg rule "$1" '[.[] | select(.rule 
 # Blocked packets both ways, all the time: to ADDRESS of b, and from b.
 knock_start() # ADDRESS-OF-B
 {
-	on b "$udpflow" serve "$1" 2323 100000 300 >"$tmp/in" 2>/dev/null &
+	nsenter --net="/run/netns/$lab-b" "$udpflow" serve "$1" 2323 100000 300 >"$tmp/in" 2>/dev/null &
 	pids="$pids $!"
-	on a "$udpflow" serve 10.91.0.1 2424 100000 300 >"$tmp/out" 2>/dev/null &
+	nsenter --net="/run/netns/$lab-a" "$udpflow" serve 10.91.0.1 2424 100000 300 >"$tmp/out" 2>/dev/null &
 	pids="$pids $!"
 	eventually 10 grep -q listening "$tmp/in" && eventually 10 grep -q listening "$tmp/out" || return 1
-	on a "$udpflow" stream "$1" 2323 KNOCK 100000 5 >/dev/null 2>&1 &
+	nsenter --net="/run/netns/$lab-a" "$udpflow" stream "$1" 2323 KNOCK 100000 5 >/dev/null 2>&1 &
 	pids="$pids $!"
 	# What TC egress drops comes back as an error, and ends the stream.
-	on b bash -c "while :; do '$udpflow' stream 10.91.0.1 2424 SECRET 1000 5; sleep 0.01; done" >/dev/null 2>&1 &
+	nsenter --net="/run/netns/$lab-b" bash -c "while :; do '$udpflow' stream 10.91.0.1 2424 SECRET 1000 5; sleep 0.01; done" >/dev/null 2>&1 &
 	pids="$pids $!"
 }
 

@@ -29,7 +29,7 @@
 
 struct answer {
 	uint16_t family;
-	uint64_t features = 0;
+	uint64_t features;
 	bool found;
 };
 
