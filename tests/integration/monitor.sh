@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/daemon.sh
 daemon_lab
 udpflow=$O/tests/tools/udpflow
-plan 40
+plan 43
 
 cat >"$tmp/b/policy.yaml" <<-EOF
 	policy: lab-b
@@ -21,6 +21,8 @@ cat >"$tmp/b/policy.yaml" <<-EOF
 	    - {src: any, dst: me, proto: udp, dst-port: 7002}
 	  database:
 	    - {src: 10.91.0.0/24, dst: me, proto: tcp, dst-port: 5432-5433}
+	  far:
+	    - {src: me, dst: 10.91.0.7, proto: udp, dst-port: 7003}
 	filter-actions:
 	  require:
 	    negotiate:
@@ -30,6 +32,7 @@ cat >"$tmp/b/policy.yaml" <<-EOF
 	  - {name: game, filter-list: game, action: permit}
 	  - {name: unwanted, filter-list: unwanted, action: block}
 	  - {name: database, filter-list: database, action: require, auth: [{psk-file: psk}]}
+	  - {name: far, filter-list: far, action: require, auth: [{psk-file: psk}]}
 EOF
 
 # NAME ARGUMENT...: `xipsec monitor --json` on b, into NAME.out; ready when this returns.
@@ -201,6 +204,20 @@ monitor renamed --rule play
 datagrams 7000 2
 monitor_end renamed
 equal "names are those of the policy in force" 2 "$(lines renamed '.rule == "play" and .generation == 2')"
+
+# Nobody is there to negotiate with: of a flow the worker holds 64 packets.
+ip -n "$lab-b" neigh add 10.91.0.7 lladdr 02:00:00:00:00:07 dev eth0 nud permanent
+monitor held
+on b "$udpflow" stream 10.91.0.7 7003 HELDTAG 100 1 >/dev/null
+sleep 2
+monitor_end held
+saw held '[.[] | select(.event == "need-sa")] | length > 0 and
+	all(.rule == "far" and .remote == "10.91.0.7" and .remote_port == 7003 and .direction == "out")'
+ok "a packet without an SA is an event"
+equal "and is shown as held" 100 \
+	"$(lines held '.type == "packet" and .rule == "far" and .fate == "held" and .verdict == "secure"')"
+equal "what the worker does not hold is told with its reason" 36 \
+	"$(jq -s '[.[] | select(.type == "worker" and .reason == "hold-full" and .interface == "eth0") | .packets] | add' "$tmp/held.out")"
 
 # ------------------------------------------------------------- fragments
 monitor pieces --in 'ip and udp[2:2] = 7000'

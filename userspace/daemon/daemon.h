@@ -72,6 +72,7 @@ struct iface {
 	struct proc esp;
 	struct ipc_worker worker;   /* tap_ifindex 0 = none */
 	struct ipc_reasons reasons; /* as the worker said last */
+	uint32_t watched;	    /* the monitor that has heard of them, by its number */
 };
 
 /* A peer that sends ESP under an SA that is lost here, and since when. */
@@ -115,6 +116,7 @@ struct daemon {
 
 	struct control *control;
 	struct monitor *monitor; /* NULL while nobody listens */
+	uint32_t monitors;	 /* how many there were */
 	struct gather *gathers;
 	struct event *signals[4];
 	struct event *watchdog;

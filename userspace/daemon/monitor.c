@@ -164,12 +164,21 @@ static void on_readable(int fd, short what, void *arg)
 	read_samples(arg, ROUND_SAMPLES);
 }
 
+/* Workers count; what they tell is how much more it was than when they told last. */
+static void ask_workers(struct daemon *d)
+{
+	for (unsigned i = 0; i < d->iface_count; i++)
+		if (d->ifaces[i]->esp.ready)
+			ipc_send(d->ifaces[i]->esp.ipc, IPC_REASONS_QUERY, 0, NULL, NULL, 0);
+}
+
 /* Says what was lost, once a second. */
 static void on_timer(int fd, short what, void *arg)
 {
 	struct monitor *m = arg;
 	uint64_t lost = m->ring_lost;
 
+	ask_workers(m->daemon);
 	datapath_samples_lost(m->daemon->dp, &lost);
 	for (unsigned i = 0; i < XI_LISTENERS_MAX; i++) {
 		struct listener *l = m->listeners[i];
@@ -231,6 +240,50 @@ void monitor_sa(struct daemon *d, const struct sad_entry *entry, const char *end
 	tell(m, who,
 	     view_sa_change(entry, config_rule_name(d, sa->rule, sa->generation), ended,
 			    &m->clock));
+}
+
+/* Counters of a worker that was started again begin anew. */
+static struct xi_count since(const struct xi_count *before, const struct xi_count *now)
+{
+	if (now->packets < before->packets)
+		return *now;
+	return (struct xi_count){now->packets - before->packets, now->bytes - before->bytes};
+}
+
+/* Events without rule or direction; those who chose by reason get theirs. */
+static uint32_t who_wants_reason(const struct monitor *m, uint32_t reason)
+{
+	uint32_t who = who_wants_events(m);
+
+	for (unsigned i = 0; i < XI_LISTENERS_MAX; i++) {
+		const struct listener *l = m->listeners[i];
+
+		if (l &&
+		    (l->spec.rule_count || (l->spec.reasons && !(l->spec.reasons >> reason & 1))))
+			who &= ~(1u << i);
+	}
+	return who;
+}
+
+void monitor_worker(struct daemon *d, struct iface *iface, const struct ipc_reasons *fresh)
+{
+	struct monitor *m = d->monitor;
+
+	if (!m)
+		return;
+	/* What it counted before somebody listened is no news. */
+	if (iface->watched != d->monitors) {
+		iface->watched = d->monitors;
+		return;
+	}
+	view_clock_now(&m->clock);
+	for (uint32_t i = XI_REASON_NONE + 1; i < XI_REASON_MAX; i++) {
+		struct xi_count more = since(&iface->reasons.count[i], &fresh->count[i]);
+		uint32_t who = more.packets ? who_wants_reason(m, i) : 0;
+
+		if (who)
+			tell(m, who, view_worker_drop(iface->name, i, &more, &m->clock));
+	}
 }
 
 void monitor_switched(struct daemon *d, const struct image *fresh)
@@ -324,6 +377,8 @@ static struct monitor *monitor_of(struct daemon *d)
 		return NULL;
 	}
 	datapath_samples_lost(d->dp, &m->ring_lost);
+	d->monitors++;
+	ask_workers(d);
 	return m;
 }
 

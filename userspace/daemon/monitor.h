@@ -15,7 +15,9 @@
 
 struct control_request;
 struct daemon;
+struct iface;
 struct image;
+struct ipc_reasons;
 struct sad_entry;
 
 /* Answers the question and makes its connection a listener. */
@@ -29,6 +31,8 @@ void monitor_free(struct daemon *d);
  */
 void monitor_event(struct daemon *d, const struct xi_event *event);
 void monitor_sa(struct daemon *d, const struct sad_entry *entry, const char *ended);
+/* What the worker of an interface has dropped by now; iface has what it said before. */
+void monitor_worker(struct daemon *d, struct iface *iface, const struct ipc_reasons *fresh);
 /* The kernel uses this list now, d->image is still the one before. */
 void monitor_switched(struct daemon *d, const struct image *fresh);
 /* A policy is in force. */

@@ -409,6 +409,7 @@ int traffic_from_esp(struct proc *proc, struct ipc_msg *msg)
 	if (msg->type == IPC_WORKER)
 		return worker_up(d, proc->iface, msg);
 	if (msg->type == IPC_REASONS) {
+		monitor_worker(d, proc->iface, msg->data);
 		memcpy(&proc->iface->reasons, msg->data, sizeof(proc->iface->reasons));
 		return 0;
 	}

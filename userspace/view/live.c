@@ -211,3 +211,11 @@ json_t *view_sa_change(const struct sad_entry *entry, const char *rule, const ch
 			 json_sprintf("0x%08x", sa->in.spi), "spi_out",
 			 json_sprintf("0x%08x", sa->out.spi), "because", text_or_null(ended));
 }
+
+json_t *view_worker_drop(const char *iface, uint32_t reason, const struct xi_count *more,
+			 const struct view_clock *clock)
+{
+	return json_pack("{s:s, s:o, s:s, s:s, s:I, s:I}", "type", "worker", "time",
+			 moment_now(clock), "interface", iface, "reason", view_reason_name(reason),
+			 "packets", (json_int_t)more->packets, "bytes", (json_int_t)more->bytes);
+}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What `xipsec monitor` shows, one object for each thing that happens: "packet",
- * "event", "sa", "policy", "lost". As in view.h, text is printed from the JSON; the
+ * "event", "sa", "policy", "worker", "lost". As in view.h, text is printed from the JSON; the
  * keys are a promise (docs/control.md).
  */
 #ifndef VIEW_LIVE_H
@@ -41,6 +41,10 @@ json_t *view_event(const struct xi_event *event, const struct filter *filter, co
 /* ended: why, or NULL when it came up. rule: its name or NULL. */
 json_t *view_sa_change(const struct sad_entry *entry, const char *rule, const char *ended,
 		       const struct view_clock *clock);
+
+/* What an interface's ESP worker dropped for one reason since it was told last. */
+json_t *view_worker_drop(const char *iface, uint32_t reason, const struct xi_count *more,
+			 const struct view_clock *clock);
 
 /* One line of text for one object. */
 void view_live_print(FILE *out, const json_t *object);

@@ -138,6 +138,13 @@ static void live_policy(FILE *out, const json_t *object)
 		(int)number_of(object, "filters"));
 }
 
+static void live_worker(FILE *out, const json_t *object)
+{
+	fprintf(out, "    %-8s ESP worker: %" JSON_INTEGER_FORMAT " packets dropped: %s\n",
+		text_of(object, "interface"), number_of(object, "packets"),
+		text_of(object, "reason"));
+}
+
 static void live_lost(FILE *out, const json_t *object)
 {
 	fprintf(out, "%" JSON_INTEGER_FORMAT " samples lost: %s\n", number_of(object, "samples"),
@@ -150,8 +157,8 @@ void view_live_print(FILE *out, const json_t *object)
 		const char *type;
 		void (*fn)(FILE *out, const json_t *object);
 	} printers[] = {
-		{"packet", live_packet}, {"event", live_event}, {"sa", live_sa},
-		{"policy", live_policy}, {"lost", live_lost},
+		{"packet", live_packet}, {"event", live_event},	  {"sa", live_sa},
+		{"policy", live_policy}, {"worker", live_worker}, {"lost", live_lost},
 	};
 	const char *type = text_of(object, "type");
 

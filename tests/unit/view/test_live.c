@@ -191,6 +191,14 @@ static void an_sa_comes_and_goes(void **state)
 			    "SA 0x00001234/0xabcdef01 with 2001:db8::1 is down; rule -; idle\n");
 }
 
+static void a_worker_says_what_it_dropped(void **state)
+{
+	const struct xi_count more = {.packets = 3, .bytes = 180};
+
+	assert_string_equal(line(view_worker_drop("eth0", XI_REASON_ESP_REPLAY, &more, &clock_at)),
+			    "    eth0     ESP worker: 3 packets dropped: esp-replay\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -201,6 +209,7 @@ int main(void)
 		cmocka_unit_test(every_name_is_found_again),
 		cmocka_unit_test(an_event_is_a_line),
 		cmocka_unit_test(an_sa_comes_and_goes),
+		cmocka_unit_test(a_worker_says_what_it_dropped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
