@@ -97,6 +97,8 @@ static json_t *make_status(struct gather *gather)
 		.sas = sad_count(d->sad),
 		.ifaces = ifaces,
 		.roles = roles,
+		.reassembly4 = datapath_reassembles(d->dp, 4),
+		.reassembly6 = datapath_reassembles(d->dp, 6),
 	};
 
 	roles[status.role_count++] =

@@ -224,13 +224,13 @@ void dp_tc_forget_gone(const char *instance);
  * attach_nf.c: reassembly before the verdict, where the kernel has it. Where it has
  * not, dp_nf_attach() says so once and nothing else changes.
  */
-uint32_t dp_nf_build(void); /* hash of the object that is built in */
+uint32_t dp_nf_build(void);	     /* hash of the object that is built in */
 int dp_nf_load(struct datapath *dp); /* the programs, for the slots as well; once */
 void dp_nf_attach(struct datapath *dp, struct diag *diag);
 /* The program of a slot with these tables; nothing before dp_nf_load(). */
 int dp_nf_slot(struct datapath *dp, uint32_t slot, const struct dp_table *tables);
 void dp_nf_detach(struct datapath *dp);
 void dp_nf_close(struct datapath *dp); /* lets go, what is pinned stays */
-int dp_nf_probe(void);		       /* 0, or why this kernel cannot */
+int dp_nf_probe(void);		       /* 0, or why this kernel cannot; leaves nothing behind */
 
 #endif

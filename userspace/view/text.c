@@ -83,6 +83,19 @@ static const char *text_of(const json_t *object, const char *key)
 	return cell_text(json_object_get(object, key), COL_TEXT, bufs[at++ % 4]);
 }
 
+static const char *fragments_text(const json_t *reassembly)
+{
+	bool ipv4 = json_is_true(json_object_get(reassembly, "ipv4"));
+	bool ipv6 = json_is_true(json_object_get(reassembly, "ipv6"));
+
+	if (ipv4 && ipv6)
+		return "put together before the verdict";
+	if (ipv4 || ipv6)
+		return ipv4 ? "put together before the verdict, of IPv6 judged one by one"
+			    : "put together before the verdict, of IPv4 judged one by one";
+	return "judged one by one; what overtakes its first one is dropped where ports decide";
+}
+
 static void print_status(FILE *out, const json_t *data)
 {
 	static const struct column ifaces[] = {
@@ -105,8 +118,9 @@ static void print_status(FILE *out, const json_t *data)
 		text_of(data, "generation"), text_of(data, "file"));
 	fprintf(out, "in force    %s filters, backend %s\n", text_of(data, "filters"),
 		text_of(data, "backend"));
-	fprintf(out, "up          %s main modes, %s quick modes\n\n", text_of(data, "main_modes"),
+	fprintf(out, "up          %s main modes, %s quick modes\n", text_of(data, "main_modes"),
 		text_of(data, "quick_modes"));
+	fprintf(out, "fragments   %s\n\n", fragments_text(json_object_get(data, "reassembly")));
 	view_table(out, json_object_get(data, "interfaces"), ifaces,
 		   sizeof(ifaces) / sizeof(*ifaces));
 	json_array_foreach(json_object_get(data, "interfaces"), i, iface)

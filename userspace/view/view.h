@@ -57,6 +57,7 @@ struct view_status {
 	size_t iface_count;
 	struct view_role *roles;
 	size_t role_count;
+	bool reassembly4, reassembly6; /* fragments are put together before the verdict */
 };
 
 struct view_stats {
