@@ -179,7 +179,7 @@ static uint64_t hash_selectors(const struct filter *f)
 	h = hash_local(h, f, f->local_is_me);
 	h = xi_hash_step(h, f->local.len | (uint64_t)f->local_is_me << 8);
 	h = xi_hash_step(h, (uint64_t)f->remote_port_lo << 48 | (uint64_t)f->remote_port_hi << 32 |
-				    f->local_port_lo << 16 | f->local_port_hi);
+				    (uint32_t)f->local_port_lo << 16 | f->local_port_hi);
 	return xi_hash_end(h);
 }
 
@@ -292,7 +292,8 @@ static uint64_t hash_precedence(const struct conflicts *c, const struct filter *
 
 	if (!me)
 		h = xi_hash_step(h, f->local.len);
-	h = xi_hash_step(h, (uint64_t)me << 32 | (f->remote_port_hi - f->remote_port_lo) << 16 |
+	h = xi_hash_step(h, (uint64_t)me << 32 |
+				    (uint64_t)(f->remote_port_hi - f->remote_port_lo) << 16 |
 				    (f->local_port_hi - f->local_port_lo));
 	return xi_hash_end(h);
 }
