@@ -322,7 +322,8 @@ struct whole {
 	struct xi_pkt pkt;
 	bool six;
 	uint32_t ident;
-	size_t l4_len;
+	size_t start, len; /* of that; IPv6: with the headers that go along */
+	uint8_t proto;	   /* of what begins there */
 };
 
 static void random_packet(struct whole *ret)
@@ -339,13 +340,19 @@ static void random_packet(struct whole *ret)
 	ret->six = chance(50);
 	if (ret->six && spec.proto == 1)
 		spec.proto = PROTO_ICMP6;
+	if (ret->six && chance(30)) {
+		spec.exts = 1;
+		spec.ext[0] = 60;
+	}
 	spec.src = ret->six ? (chance(50) ? PEER6 : "2001:db9::1") : chance(50) ? PEER4 : FRIEND4;
 	spec.dst = ret->six ? ME6 : ME4;
 	ret->ident = spec.ident = next_ident++;
 	frame_build(&ret->frame, &spec);
 	for (size_t i = ret->frame.l4 + 20; i < ret->frame.len; i++)
 		ret->frame.data[i] = i;
-	ret->l4_len = ret->frame.len - ret->frame.l4;
+	ret->start = ret->frame.l3 + (ret->six ? 40 : 20);
+	ret->len = ret->frame.len - ret->start;
+	ret->proto = ret->frame.data[ret->frame.l3 + (ret->six ? 6 : 9)];
 	parsed = verdict_of_frame(host.run, XI_HOOK_XDP_INGRESS, &ret->frame);
 	assert_true(parsed.ip);
 	ret->pkt = parsed.pkt;
@@ -378,10 +385,10 @@ static void put16(uint8_t *at, uint16_t value)
 static void piece_frame(const struct whole *whole, const struct piece *piece, struct frame *ret)
 {
 	const struct frame *from = &whole->frame;
-	uint8_t *ip = ret->data + from->l3, *data = ret->data + from->l4;
+	uint8_t *ip = ret->data + from->l3, *data = ret->data + whole->start;
 
 	memset(ret, 0, sizeof(*ret));
-	memcpy(ret->data, from->data, from->l4);
+	memcpy(ret->data, from->data, whole->start);
 	ret->l3 = from->l3;
 	if (whole->six) {
 		uint8_t *frag = data;
@@ -401,24 +408,24 @@ static void piece_frame(const struct whole *whole, const struct piece *piece, st
 	ret->len = data + piece->len - ret->data;
 }
 
-/* At eight-byte boundaries; clean: with all of the upper header in the first piece. */
+/* At eight-byte boundaries; clean: with all of the headers in the first piece. */
 static unsigned cut(const struct whole *whole, bool clean, struct piece *p)
 {
 	unsigned n = 0;
 	size_t at = 0;
 
-	while (at < whole->l4_len) {
-		size_t left = whole->l4_len - at, len = 8 * (1 + below(chance(50) ? 4 : 40));
+	while (at < whole->len) {
+		size_t left = whole->len - at, len = 8 * (1 + below(chance(50) ? 4 : 40));
 
-		if (clean && !at && len < 24)
-			len = 24;
+		if (clean && !at && len < 32)
+			len = 32;
 		if (len > left || n == PIECES - 8)
 			len = left;
 		p[n++] = (struct piece){.at = at,
 					.len = len,
 					.more = len < left,
-					.data = whole->frame.data + whole->frame.l4 + at,
-					.proto = whole->pkt.proto};
+					.data = whole->frame.data + whole->start + at,
+					.proto = whole->proto};
 		at += len;
 	}
 	return n;
@@ -444,7 +451,7 @@ static unsigned spoil(const struct whole *whole, struct piece *p, unsigned n)
 			evil[i][0] = PICK(some_ports);
 			break;
 		case 1: /* over its neighbours, too */
-			more.at = below(whole->l4_len) & ~7u;
+			more.at = below(whole->len) & ~7u;
 			more.more = true;
 			more.len = 8 + 8 * below(6);
 			memset(evil[i], 7 + below(3), more.len);
@@ -529,15 +536,15 @@ static bool queue_complete(const struct queue *q)
 /* What comes whole, or of IPv4 with another protocol, is no piece of this one. */
 static bool another_packet(const struct whole *whole, const struct piece *piece)
 {
-	return (!piece->at && !piece->more) || (!whole->six && piece->proto != whole->pkt.proto);
+	return (!piece->at && !piece->more) || (!whole->six && piece->proto != whole->proto);
 }
 
 /* The packet that the receiver has now, as a frame. */
 static void queue_frame(const struct whole *whole, const struct queue *q, struct frame *ret)
 {
 	*ret = whole->frame;
-	memcpy(ret->data + ret->l4, q->data, q->total);
-	ret->len = ret->l4 + q->total;
+	memcpy(ret->data + whole->start, q->data, q->total);
+	ret->len = whole->start + q->total;
 	if (whole->six) {
 		ret->data[ret->l3 + 6] = q->proto;
 		put16(ret->data + ret->l3 + 4, q->total);
