@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/daemon.sh
 daemon_lab
 udpflow=$O/tests/tools/udpflow
-plan 43
+plan 49
 
 cat >"$tmp/b/policy.yaml" <<-EOF
 	policy: lab-b
@@ -255,4 +255,25 @@ ok "each bears the name of its own generation's rule"
 equal "and none is without one" 0 "$(lines switched .stale)"
 not_sampling
 ok "in the end nothing is sampled"
+
+# ------------------------------------------------------------- the daemon goes
+monitor orphan
+kill -KILL "$daemon_b"
+wait "$daemon_b" "$pid_orphan" 2>/dev/null
+equal "a listener whose daemon dies says so with exit code 3" 3 $?
+grep -q 'ended the connection' "$tmp/orphan.err"
+ok "and in words"
+# The filters stay, and with them what was on.
+daemon_start b && not_sampling
+ok "the next daemon turns sampling off"
+monitor last --count 1 'udp port 7000'
+datagrams 7000 1
+wait "$pid_last"
+equal "and takes listeners" 1 "$(wc -l <"$tmp/last.out")"
+monitor stopped
+ask b stop >/dev/null
+wait "$pid_stopped"
+equal "an orderly end of the daemon is told in the same way" 3 $?
+not_sampling
+ok "and leaves nothing on"
 exit $((failures > 0))

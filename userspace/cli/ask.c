@@ -59,17 +59,12 @@ static int unreachable(int rc)
 	return CLI_UNREACHABLE;
 }
 
-static bool say(FILE *stream, const json_t *question)
-{
-	return !json_dumpf(question, stream, JSON_COMPACT) && fputc('\n', stream) != EOF &&
-	       !fflush(stream);
-}
-
 static json_t *exchange(FILE *stream, const json_t *question)
 {
 	json_error_t error;
 
-	if (!say(stream, question))
+	if (json_dumpf(question, stream, JSON_COMPACT) || fputc('\n', stream) == EOF ||
+	    fflush(stream))
 		return NULL;
 	return json_loadf(stream, JSON_DISABLE_EOF_CHECK, &error);
 }
@@ -127,15 +122,69 @@ out:
 	return rc;
 }
 
-/* The first line answers; 0 when there is a stream behind it. */
-static int stream_begin(FILE *stream, const json_t *question, char **line, size_t *size)
+/* Lines as they come; one that does not fit ends it. */
+struct lines {
+	int fd;
+	size_t start, end;
+	char buf[65536];
+};
+
+/* The next whole line without its end, if it is here already. */
+static char *line_here(struct lines *lines)
 {
+	char *line = lines->buf + lines->start, *end;
+
+	end = memchr(line, '\n', lines->end - lines->start);
+	if (!end)
+		return NULL;
+	*end = '\0';
+	lines->start = end + 1 - lines->buf;
+	return line;
+}
+
+/* Waits for more. 0, or -errno: -EINTR a signal came, -EPIPE the end. */
+static int lines_more(struct lines *lines)
+{
+	ssize_t got;
+
+	memmove(lines->buf, lines->buf + lines->start, lines->end - lines->start);
+	lines->end -= lines->start;
+	lines->start = 0;
+	if (lines->end == sizeof(lines->buf))
+		return -EMSGSIZE;
+	got = read(lines->fd, lines->buf + lines->end, sizeof(lines->buf) - lines->end);
+	if (got <= 0)
+		return got ? -errno : -EPIPE;
+	lines->end += got;
+	return 0;
+}
+
+static int say(int fd, const json_t *question)
+{
+	char *text = json_dumps(question, JSON_COMPACT);
+	size_t len = text ? strlen(text) : 0, sent = 0;
+	ssize_t got = 0;
+
+	if (text)
+		text[len++] = '\n';
+	for (; sent < len && got >= 0; sent += got)
+		got = send(fd, text + sent, len - sent, MSG_NOSIGNAL);
+	free(text);
+	return len && got >= 0 ? 0 : -EPIPE;
+}
+
+/* The first line answers; CLI_OK when there is a stream behind it. */
+static int stream_begin(struct lines *lines, const json_t *question)
+{
+	int err = say(lines->fd, question), rc = CLI_OK;
 	json_t *answer = NULL;
 	json_error_t error;
-	int rc = CLI_OK;
+	char *line = NULL;
 
-	if (say(stream, question) && getline(line, size, stream) > 0)
-		answer = json_loads(*line, 0, &error);
+	while (!err && !(line = line_here(lines)))
+		err = lines_more(lines);
+	if (line)
+		answer = json_loads(line, 0, &error);
 	if (!answer) {
 		fprintf(stderr, "xipsec: the daemon did not answer\n");
 		rc = CLI_UNREACHABLE;
@@ -146,44 +195,51 @@ static int stream_begin(FILE *stream, const json_t *question, char **line, size_
 	return rc;
 }
 
+static int stream_follow(struct lines *lines, bool (*fn)(void *arg, const char *line), void *arg)
+{
+	bool more = true;
+	char *line;
+	int err = 0;
+
+	while (more && (!err || err == -EINTR)) {
+		while (more && (line = line_here(lines)))
+			more = fn(arg, line);
+		/* What came together goes out together. */
+		fflush(stdout);
+		if (!more)
+			break;
+		err = lines_more(lines);
+		if (err == -EINTR)
+			more = fn(arg, NULL);
+	}
+	if (!more)
+		return CLI_OK;
+	fprintf(stderr, "xipsec: the daemon has ended the connection\n");
+	return CLI_UNREACHABLE;
+}
+
 int ask_stream(json_t *question, bool (*fn)(void *arg, const char *line), void *arg)
 {
 	static const struct timeval forever = {0, 0};
-	FILE *stream = NULL;
-	char *line = NULL;
-	size_t size = 0;
-	bool more = true;
-	int fd, rc;
+	struct lines *lines = calloc(1, sizeof(*lines));
+	int rc = CLI_FAILED;
 
-	fd = dial();
-	if (fd < 0) {
-		json_decref(question);
-		return unreachable(fd);
+	if (!lines)
+		goto out;
+	lines->fd = dial();
+	if (lines->fd < 0) {
+		rc = unreachable(lines->fd);
+		goto out;
 	}
-	stream = fdopen(fd, "r+");
-	if (!stream) {
-		close(fd);
-		json_decref(question);
-		return CLI_FAILED;
-	}
-	rc = stream_begin(stream, question, &line, &size);
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &forever, sizeof(forever));
-	if (!rc)
+	rc = stream_begin(lines, question);
+	if (!rc) {
+		setsockopt(lines->fd, SOL_SOCKET, SO_RCVTIMEO, &forever, sizeof(forever));
 		fprintf(stderr, "xipsec: listening\n");
-	while (!rc && more) {
-		errno = 0;
-		if (getline(&line, &size, stream) > 0) {
-			more = fn(arg, line);
-		} else if (errno == EINTR) {
-			clearerr(stream);
-			more = fn(arg, NULL);
-		} else {
-			fprintf(stderr, "xipsec: the daemon has ended the connection\n");
-			rc = CLI_UNREACHABLE;
-		}
+		rc = stream_follow(lines, fn, arg);
 	}
-	free(line);
-	fclose(stream);
+	close(lines->fd);
+out:
+	free(lines);
 	json_decref(question);
 	return rc;
 }

@@ -33,24 +33,31 @@ static void watch_signals(void)
 	sigaction(SIGTERM, &action, NULL);
 }
 
+/* Strings of a JSON text have no bare quotes, so this is a key and its value. */
+static bool is_lost(const char *line)
+{
+	return strstr(line, "\"type\":\"lost\"");
+}
+
 static bool show(void *arg, const char *line)
 {
 	struct monitor *m = arg;
+	bool lost = line && is_lost(line);
+	json_t *object = NULL;
 	json_error_t error;
-	const char *type;
-	json_t *object;
 
 	if (!line || stopped)
 		return !stopped;
-	object = json_loads(line, 0, &error);
-	if (!object)
-		return true;
-	type = json_string_value(json_object_get(object, "type"));
+	if (!m->json || lost) {
+		object = json_loads(line, 0, &error);
+		if (!object)
+			return true;
+	}
 	if (m->json)
-		fputs(line, stdout);
+		puts(line);
 	else
 		view_live_print(stdout, object);
-	if (type && !strcmp(type, "lost"))
+	if (lost)
 		m->lost += json_integer_value(json_object_get(object, "samples"));
 	else
 		m->seen++;
@@ -210,7 +217,6 @@ int cmd_monitor(int argc, char **argv)
 		json_decref(question);
 		return rc;
 	}
-	setvbuf(stdout, NULL, _IOLBF, 0);
 	watch_signals();
 	rc = ask_stream(question, show, &m);
 	if (m.lost)
