@@ -27,15 +27,15 @@ static uint32_t draw(uint32_t limit)
 	return (random_state >> 8) % limit;
 }
 
-/* Ports that begin and end at tens from 0 to 40, so that many are of one size. */
+/* Ports from 0 to 5, so that many are of one size and some share one port alone. */
 static void random_ports(uint16_t *lo, uint16_t *hi)
 {
-	int a = draw(4), b = a + draw(4 - a);
+	int a = draw(6), b = a + draw(6 - a);
 
 	if (draw(2))
 		return;
-	*lo = 10 * a;
-	*hi = 10 * b + 9;
+	*lo = a;
+	*hi = b;
 }
 
 static struct xi_addr some_addr(uint8_t first)
@@ -85,8 +85,8 @@ static bool both_cover_some(const struct filter *a, const struct filter *b, bool
 				     .local = {5, 0, 0, i & 4 ? 1 : 0},
 				     .iface_class = i >> 3 & 1,
 				     .proto = i & 16 ? 6 : 1,
-				     .remote_port = i / 32 % 6 * 10,
-				     .local_port = i / 192 * 10,
+				     .remote_port = i / 32 % 6,
+				     .local_port = i / 192,
 				     .icmp_type = i / 32 % 3};
 		bool me = i & 4 || me_known;
 
