@@ -27,6 +27,21 @@ _xipsec()
 	show)
 		mapfile -t COMPREPLY < <(compgen -W "status policy filters mm qm peers stats exemptions --json" -- "$cur")
 		;;
+	explain)
+		case "$prev" in
+		--proto) word="tcp udp icmp icmpv6" ;;
+		--interface) word="lan remote-access" ;;
+		*) word="--live --in --out --local --remote --proto --local-port --remote-port --icmp-type --icmp-code --interface --later-fragment --me --near --json" ;;
+		esac
+		mapfile -t COMPREPLY < <(compgen -W "$word" -- "$cur"; compgen -f -- "$cur")
+		compopt -o filenames 2>/dev/null
+		;;
+	check | compile)
+		word="--json --me"
+		[ "$command" = compile ] && word="$word --stats"
+		mapfile -t COMPREPLY < <(compgen -W "$word" -- "$cur"; compgen -f -- "$cur")
+		compopt -o filenames 2>/dev/null
+		;;
 	monitor)
 		case "$prev" in
 		--verdict) word="permit block secure none" ;;
