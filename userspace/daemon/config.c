@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <event2/event.h>
+
 #include "compile/image.h"
 #include "daemon/daemon.h"
 #include "daemon/ike_rules.h"
@@ -95,14 +97,24 @@ static int load(struct daemon *d, const char *path, struct candidate *c, struct 
 	return compile(d, c, diag);
 }
 
+static void on_idle(int fd, short what, void *arg)
+{
+	struct daemon *d = arg;
+
+	datapath_idle(d->dp);
+}
+
 /* Takes what the candidate holds; from the switch on nothing can fail. */
 static int enforce(struct daemon *d, struct candidate *c, struct diag *diag)
 {
+	static const struct timeval soon = {0, 100000};
 	bool recompiled = c->recompiled;
 	int rc = datapath_swap(d->dp, c->image, diag);
 
 	if (rc)
 		return rc;
+	/* Not now: whoever asked waits for an answer. */
+	event_base_once(d->base, -1, EV_TIMEOUT, on_idle, d, &soon);
 	monitor_switched(d, c->image);
 	config_free(d);
 	d->policy = c->policy;

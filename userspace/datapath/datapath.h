@@ -105,6 +105,12 @@ struct datapath_change {
 	size_t added, removed, kept;
 };
 void datapath_last_change(const struct datapath *dp, struct datapath_change *ret);
+/*
+ * When there is time after a swap: waits for the list before to be out of use, and
+ * gets the other slot ready for a list of this size. May take half a second; without
+ * it the next swap does.
+ */
+void datapath_idle(struct datapath *dp);
 /* Counts swaps from 1; 0 until a filter list is in force, also right after datapath_open(). */
 uint32_t datapath_generation(const struct datapath *dp);
 

@@ -140,8 +140,15 @@ int dp_ctl_map(struct datapath *dp, struct diag *diag);
 
 /* slot.c */
 uint32_t dp_list_build(void); /* of the programs that are built in */
-/* New tables with room for this image, empty, and programs for them. The slot must be spare. */
-int dp_slot_make(struct datapath *dp, uint32_t slot, const struct image *image, struct diag *diag);
+/* How many elements the tables of a slot are to have. */
+struct dp_room {
+	uint32_t value_size[DP_TABLE_MAX]; /* 0: as the programs have it */
+	uint32_t capacity[DP_TABLE_MAX];
+};
+/* For this image and some more. */
+int dp_room_for(const struct image *image, struct dp_room *ret);
+/* New tables, empty, and programs for them. The slot must be spare. */
+int dp_slot_make(struct datapath *dp, uint32_t slot, const struct dp_room *room);
 /* Takes over what the stubs reach in this slot, if it is whole and of this build. */
 void dp_slot_adopt(struct datapath *dp, uint32_t slot);
 bool dp_slot_fits(const struct dp_slot *slot, const struct image *image);

@@ -72,6 +72,26 @@ static size_t capacity_for(size_t count, size_t value_size)
 	return (want + step - 1) / step * step;
 }
 
+int dp_room_for(const struct image *image, struct dp_room *ret)
+{
+	struct dp_room room = {.value_size[DP_TABLE_COUNTS] = sizeof(struct xi_filter_count)};
+
+	for (unsigned i = 0; i < DP_TABLE_MAX; i++) {
+		size_t count = elements(image, i);
+
+		if (i < XI_TABLE_MAX)
+			room.value_size[i] = image->tables[i].value_size;
+		if (!count || !room.value_size[i])
+			return -EINVAL;
+		count = capacity_for(count, room.value_size[i]);
+		if (count > UINT32_MAX)
+			return -E2BIG;
+		room.capacity[i] = count;
+	}
+	*ret = room;
+	return 0;
+}
+
 /* ------------------------------------------------------------------ tables */
 
 static void table_close(struct dp_table *table)
@@ -166,24 +186,20 @@ static int bind_tables(const struct bpf_program *prog, const struct dp_slot *slo
 	return 0;
 }
 
-static int load_with_tables(struct datapath *dp, struct xipsec_list *skel,
-			    const struct image *image, struct dp_slot *fresh)
+static int load_with_tables(struct xipsec_list *skel, const struct dp_room *room,
+			    struct dp_slot *fresh)
 {
 	int err;
 
 	for (unsigned i = 0; i < DP_TABLE_MAX; i++) {
 		struct bpf_map *map = map_named(skel, dp_table_name(i));
-		size_t count = elements(image, i), each;
 
 		if (!map)
 			return -ENOENT;
-		each = (bpf_map__value_size(map) + 7) & ~7u;
-		if (i < XI_TABLE_MAX && (!count || image->tables[i].value_size != each))
+		if (room->value_size[i] &&
+		    room->value_size[i] != ((bpf_map__value_size(map) + 7) & ~7u))
 			return -EINVAL;
-		count = capacity_for(count, each);
-		if (count > UINT32_MAX)
-			return -E2BIG;
-		err = bpf_map__set_max_entries(map, count);
+		err = bpf_map__set_max_entries(map, room->capacity[i]);
 		if (err)
 			return err;
 	}
@@ -216,7 +232,7 @@ static int load_for_dispatcher(struct datapath *dp, struct xipsec_list *skel,
 	return err ? err : xipsec_list__load(skel);
 }
 
-int dp_slot_make(struct datapath *dp, uint32_t slot, const struct image *image, struct diag *diag)
+int dp_slot_make(struct datapath *dp, uint32_t slot, const struct dp_room *room)
 {
 	struct xipsec_list *skel = list_open(dp, slot), *ext = list_open(dp, slot);
 	struct dp_slot fresh = {0};
@@ -225,7 +241,7 @@ int dp_slot_make(struct datapath *dp, uint32_t slot, const struct image *image, 
 	for (unsigned i = 0; i < DP_TABLE_MAX; i++)
 		fresh.table[i].fd = -1;
 	if (!err)
-		err = load_with_tables(dp, skel, image, &fresh);
+		err = load_with_tables(skel, room, &fresh);
 	if (!err)
 		err = load_for_dispatcher(dp, ext, &fresh);
 	if (err)

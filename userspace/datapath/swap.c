@@ -153,6 +153,14 @@ static void compare(struct datapath *dp, const struct image *image, bool had)
 	};
 }
 
+static int make_for(struct datapath *dp, uint32_t slot, const struct image *image)
+{
+	struct dp_room room;
+	int err = dp_room_for(image, &room);
+
+	return err ? err : dp_slot_make(dp, slot, &room);
+}
+
 int dp_swap(struct datapath *dp, const struct image *image, struct diag *diag)
 {
 	bool had = dp->ctl->generation && dp->ctl->list[dp->ctl->active & 1].flags & XI_LIST_LOADED;
@@ -164,7 +172,7 @@ int dp_swap(struct datapath *dp, const struct image *image, struct diag *diag)
 	if (!err)
 		err = dp_swap_fault();
 	if (!err && !dp_slot_fits(&dp->slot[slot], image))
-		err = dp_slot_make(dp, slot, image, diag);
+		err = make_for(dp, slot, image);
 	if (!err) {
 		list.generation = generation ? generation : 1;
 		list.build = dp->list_build;
@@ -188,6 +196,27 @@ int dp_swap(struct datapath *dp, const struct image *image, struct diag *diag)
 	if (dp->pinned)
 		dp_pin_active(dp, slot);
 	return 0;
+}
+
+/* Nothing is lost if this fails: the next swap tries again and says so. */
+void datapath_idle(struct datapath *dp)
+{
+	const struct dp_slot *active = &dp->slot[dp->ctl->active & 1];
+	uint32_t spare = !(dp->ctl->active & 1);
+	struct dp_room room = {0};
+	bool fits = dp->slot[spare].made;
+
+	if (!dp->ctl->generation || !active->made || dp_settle(dp))
+		return;
+	for (unsigned i = 0; i < DP_TABLE_MAX; i++) {
+		room.capacity[i] = active->table[i].capacity;
+		fits = fits && dp->slot[spare].table[i].capacity >= room.capacity[i];
+	}
+	if (fits)
+		return;
+	dp_log_begin();
+	dp_slot_make(dp, spare, &room);
+	dp_log_end(0, NULL);
 }
 
 void datapath_last_change(const struct datapath *dp, struct datapath_change *ret)
