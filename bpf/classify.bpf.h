@@ -27,15 +27,15 @@ static __always_inline int xi_walk_step(struct xi_walk *w, bool v6)
 
 	if (!w->left.nonzero) {
 		s = w->left.chunk + 1;
-		if (s >= w->chunks || s * XI_CHUNK_SHAPES >= w->best.limit)
+		if (s * XI_CHUNK_SHAPES >= w->best.limit)
 			return 1;
-		if (xi_next_chunk(w))
+		if (xi_chunk(&w->ask, w->space, s, &w->left, v6))
 			return 0;
 		w->best.error = -EIO;
 		return 1;
 	}
 	s = xi_next_shape(&w->left);
-	return s >= w->best.limit || xi_try_shape(&w->ask, &w->best, s, v6);
+	return s >= w->best.limit || xi_try_shape(&w->ask, w->space, &w->best, s, v6);
 }
 
 static int xi_walk_step4(__u32 i, struct xi_walk *w)
@@ -48,8 +48,7 @@ static int xi_walk_step6(__u32 i, struct xi_walk *w)
 	return xi_walk_step(w, true);
 }
 
-static __always_inline void xi_ask_set(struct xi_ask *ask, const struct xi_pkt *pkt,
-				       const struct xi_space *space, bool v6)
+static __always_inline void xi_ask_set(struct xi_ask *ask, const struct xi_pkt *pkt, bool v6)
 {
 	ask->x = ask->y = ask->icmp = 0;
 	if (!(pkt->flags & XI_PKT_LATER_FRAG)) {
@@ -62,10 +61,6 @@ static __always_inline void xi_ask_set(struct xi_ask *ask, const struct xi_pkt *
 	}
 	ask->proto = (__u32)pkt->proto << 16;
 	ask->flags = pkt->flags;
-	ask->seed = space->seed;
-	ask->first_shape = space->first_shape;
-	ask->first_bucket = space->first_bucket;
-	ask->buckets = space->buckets;
 	if (v6) {
 		__builtin_memcpy(ask->key, pkt->remote, 16);
 		__builtin_memcpy(ask->key + 2, pkt->local, 16);
@@ -78,27 +73,38 @@ static __always_inline void xi_ask_set(struct xi_ask *ask, const struct xi_pkt *
 static __always_inline int xi_walk(const struct xi_pkt *pkt, const struct xi_space *space,
 				   struct xi_verdict *ret, bool v6)
 {
-	struct xi_block block;
+	const struct xi_shape *shape = NULL;
 	struct xi_walk w;
+	__u64 found;
 
-	xi_ask_set(&w.ask, pkt, space, v6);
-	w.best.filter = XI_NO_FILTER;
-	w.best.limit = space->shapes;
-	w.best.action = XI_ACT_NONE;
-	w.best.error = 0;
-	if (space->fields) {
-		if (!xi_find_block(&block, space->rows, space->large) ||
-		    !xi_first_chunk(&w.ask, space, &block, w.line, &w.left, v6))
+	ret->filter_idx = XI_NO_FILTER;
+	ret->action = XI_ACT_NONE;
+	if (!space->shapes)
+		return 0;
+	xi_ask_set(&w.ask, pkt, v6);
+	if (!xi_chunk(&w.ask, space, 0, &w.left, v6))
+		return -EIO;
+	if (w.left.nonzero) {
+		found = xi_probe_shape(&w.ask, space, xi_next_shape(&w.left), &shape, v6);
+		if (found == XI_DAMAGED || !shape)
 			return -EIO;
-	} else {
-		xi_left_all(&w.left, space->shapes);
+		if (found != XI_NOTHING) {
+			if (!(shape->flags & XI_SHAPE_TWIN)) {
+				ret->filter_idx = found;
+				ret->action = found >> 32;
+				return 0;
+			}
+			/* Once more, among all of its precedence. */
+			w.left.nonzero = 0;
+			w.left.chunk = -1;
+		}
 	}
-	if (!w.left.nonzero || !xi_try_shape(&w.ask, &w.best, xi_next_shape(&w.left), v6)) {
-		w.rows = space->rows;
-		w.large = space->large;
-		w.chunks = space->chunks;
-		bpf_loop(XI_SHAPES_MAX + XI_CHUNKS_MAX, v6 ? xi_walk_step6 : xi_walk_step4, &w, 0);
-	}
+	w.space = space;
+	w.best.filter = XI_NO_FILTER;
+	w.best.action = XI_ACT_NONE;
+	w.best.limit = space->shapes;
+	w.best.error = 0;
+	bpf_loop(XI_SHAPES_MAX + XI_CHUNKS_MAX + 1, v6 ? xi_walk_step6 : xi_walk_step4, &w, 0);
 	if (w.best.error)
 		return w.best.error;
 	ret->filter_idx = w.best.filter;

@@ -18,14 +18,15 @@ static __always_inline __u64 xi_mask6(__u32 bits)
 }
 
 static __always_inline const struct xi_inside *xi_find4(const struct xi_ask *ask,
+							const struct xi_space *space,
 							const struct xi_shape *shape, __u32 tag,
-							struct xi_best *best)
+							__s32 *error)
 {
 	__u64 key = ask->key[0] & shape->mask4, n0, n1;
-	__u64 hash = xi_hash4(ask->seed, key, tag);
+	__u64 hash = xi_hash4(space->seed, key, tag);
 	const struct xi_cells4 *bucket;
 
-	bucket = xi_at(xi_cells4, ask->first_bucket + xi_first_bucket(hash, ask->buckets));
+	bucket = xi_at(xi_cells4, space->first_bucket + xi_first_bucket(hash, space->buckets));
 	if (!bucket)
 		goto broken;
 	n0 = xi_nonzero((bucket->cell[0].key ^ key) | (bucket->cell[0].tag ^ tag));
@@ -33,7 +34,8 @@ static __always_inline const struct xi_inside *xi_find4(const struct xi_ask *ask
 	if (n0 & n1) {
 		if (!(bucket->cell[0].in.over & xi_over_bit(hash)))
 			return NULL;
-		bucket = xi_at(xi_cells4, ask->first_bucket + xi_second_bucket(hash, ask->buckets));
+		bucket = xi_at(xi_cells4,
+			       space->first_bucket + xi_second_bucket(hash, space->buckets));
 		if (!bucket)
 			goto broken;
 		n0 = xi_nonzero((bucket->cell[0].key ^ key) | (bucket->cell[0].tag ^ tag));
@@ -44,7 +46,7 @@ static __always_inline const struct xi_inside *xi_find4(const struct xi_ask *ask
 	asm volatile("" : "+r"(n0));
 	return &bucket->cell[n0 & 1].in;
 broken:
-	best->error = -EIO;
+	*error = -EIO;
 	return NULL;
 }
 
@@ -56,18 +58,19 @@ static __always_inline __u64 xi_differs6(const struct xi_cell6 *cell, const __u6
 }
 
 static __always_inline const struct xi_inside *xi_find6(const struct xi_ask *ask,
+							const struct xi_space *space,
 							const struct xi_shape *shape, __u32 tag,
-							struct xi_best *best)
+							__s32 *error)
 {
 	__u32 remote = shape->remote_len, local = shape->local_len;
 	__u64 key[4] = {ask->key[0] & xi_mask6(remote),
 			remote > 64 ? ask->key[1] & xi_mask6(remote - 64) : 0,
 			ask->key[2] & xi_mask6(local),
 			local > 64 ? ask->key[3] & xi_mask6(local - 64) : 0};
-	__u64 hash = xi_hash6(ask->seed, key, key + 2, tag), n0, n1;
+	__u64 hash = xi_hash6(space->seed, key, key + 2, tag), n0, n1;
 	const struct xi_cells6 *bucket;
 
-	bucket = xi_at(xi_cells6, ask->first_bucket + xi_first_bucket(hash, ask->buckets));
+	bucket = xi_at(xi_cells6, space->first_bucket + xi_first_bucket(hash, space->buckets));
 	if (!bucket)
 		goto broken;
 	n0 = xi_differs6(&bucket->cell[0], key, tag);
@@ -75,7 +78,8 @@ static __always_inline const struct xi_inside *xi_find6(const struct xi_ask *ask
 	if (n0 & n1) {
 		if (!(bucket->cell[0].in.over & xi_over_bit(hash)))
 			return NULL;
-		bucket = xi_at(xi_cells6, ask->first_bucket + xi_second_bucket(hash, ask->buckets));
+		bucket = xi_at(xi_cells6,
+			       space->first_bucket + xi_second_bucket(hash, space->buckets));
 		if (!bucket)
 			goto broken;
 		n0 = xi_differs6(&bucket->cell[0], key, tag);
@@ -86,44 +90,55 @@ static __always_inline const struct xi_inside *xi_find6(const struct xi_ask *ask
 	asm volatile("" : "+r"(n0));
 	return &bucket->cell[n0 & 1].in;
 broken:
-	best->error = -EIO;
+	*error = -EIO;
 	return NULL;
 }
 
-/* Tries shape `s`, counted from the space's first. True when nothing later can win. */
-static __always_inline bool xi_try_shape(const struct xi_ask *ask, struct xi_best *best, __u32 s,
-					 bool v6)
+/*
+ * What shape `s` of the space has for the packet: XI_FOUND(), XI_NOTHING or
+ * XI_DAMAGED. *ret_shape: the shape.
+ */
+static __always_inline __u64 xi_probe_shape(const struct xi_ask *ask, const struct xi_space *space,
+					    __u32 s, const struct xi_shape **ret_shape, bool v6)
 {
-	__u32 index = ask->first_shape + s, proto_mask, tag, group_end;
+	__u32 index = space->first_shape + s, proto_mask, tag;
 	const struct xi_shape *shape = xi_at(xi_shape, index);
 	const struct xi_inside *in;
-	__u64 x = ask->x, y, found;
+	__u64 x = ask->x, y;
+	__s32 error = 0;
 
-	if (!shape) {
-		best->error = -EIO;
-		return true;
-	}
+	if (!shape)
+		return XI_DAMAGED;
+	*ret_shape = shape;
 	if ((shape->flags & XI_SHAPE_ME) && !(ask->flags & XI_PKT_LOCAL_IS_ME))
-		return false;
-	group_end = shape->group_end;
+		return XI_NOTHING;
 	proto_mask = -(__u32)(shape->flags & XI_SHAPE_PROTO);
 	tag = xi_cell_tag(index, 0) | (ask->proto & proto_mask);
 	y = ask->y | (ask->icmp & proto_mask);
-	in = v6 ? xi_find6(ask, shape, tag, best) : xi_find4(ask, shape, tag, best);
+	in = v6 ? xi_find6(ask, space, shape, tag, &error)
+		: xi_find4(ask, space, shape, tag, &error);
 	if (!in)
-		return best->error;
+		return error ? XI_DAMAGED : XI_NOTHING;
 	/* All four differences at once: a negative one has its top bit set. */
 	if ((__s64)((x - in->x_lo) | (in->x_hi - x) | (y - in->y_lo) | (in->y_hi - y)) >= 0)
-		found = XI_FOUND(in->filter, in->action);
-	else if (in->kind == XI_CELL_LIST)
-		found = xi_match_list(in->first, in->lines, x, y);
-	else if (in->kind == XI_CELL_TREE)
-		found = xi_match_tree(in->first, x, y);
-	else
+		return XI_FOUND(in->filter, in->action);
+	if (in->kind == XI_CELL_LIST)
+		return xi_match_list(in->first, in->lines, x, y);
+	if (in->kind == XI_CELL_TREE)
+		return xi_match_tree(in->first, x, y);
+	return XI_NOTHING;
+}
+
+/* Tries shape `s`. True when nothing later can win. */
+static __always_inline bool xi_try_shape(const struct xi_ask *ask, const struct xi_space *space,
+					 struct xi_best *best, __u32 s, bool v6)
+{
+	const struct xi_shape *shape = NULL;
+	__u64 found = xi_probe_shape(ask, space, s, &shape, v6);
+
+	if (found == XI_NOTHING)
 		return false;
-	if ((__u32)found == XI_NO_FILTER)
-		return false;
-	if (found == XI_DAMAGED) {
+	if (found == XI_DAMAGED || !shape) {
 		best->error = -EIO;
 		return true;
 	}
@@ -131,10 +146,10 @@ static __always_inline bool xi_try_shape(const struct xi_ask *ask, struct xi_bes
 		best->filter = found;
 		best->action = found >> 32;
 	}
-	if (group_end <= s + 1)
+	if (!(shape->flags & XI_SHAPE_TWIN))
 		return true;
-	if (group_end < best->limit)
-		best->limit = group_end;
+	if (shape->group_end < best->limit)
+		best->limit = shape->group_end;
 	return false;
 }
 

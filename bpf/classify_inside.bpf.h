@@ -13,25 +13,32 @@
 #define XI_DAMAGED		 0xffffffff00000000ull /* an index that leads nowhere */
 #define XI_FOUND(filter, action) ((__u64)(action) << 32 | (filter))
 
-static __always_inline bool xi_rect_covers(const struct xi_rect *rect, __u32 x, __u32 y)
+/* 1 when the rectangle does not cover the ports: of four differences one is negative. */
+static __always_inline __u64 xi_rect_misses(const struct xi_rect *rect, __u64 x, __u64 y)
 {
-	return x >= rect->x_lo && x <= rect->x_hi && y >= rect->y_lo && y <= rect->y_hi;
+	return ((x - rect->x_lo) | (rect->x_hi - x) | (y - rect->y_lo) | (rect->y_hi - y)) >> 63;
 }
 
-/* The rectangles after the first, best rank first. */
+/* The rectangles after the first, best rank first: four at a time, without a branch. */
 __noinline __u64 xi_match_list(__u32 first, __u32 lines, __u32 x, __u32 y)
 {
 	const struct xi_rects *rects;
-	__u32 i, k;
+	__u32 i, hits, k;
 
 	for (i = 0; i < XI_LIST_LINES && i < lines; i++) {
 		rects = xi_at(xi_rect, first + i);
 		if (!rects)
 			return XI_DAMAGED;
-		for (k = 0; k < 4; k++) {
-			if (xi_rect_covers(&rects->rect[k], x, y))
-				return XI_FOUND(rects->rect[k].filter, rects->rect[k].action);
-		}
+		hits = 15 ^ (xi_rect_misses(&rects->rect[0], x, y) |
+			     xi_rect_misses(&rects->rect[1], x, y) << 1 |
+			     xi_rect_misses(&rects->rect[2], x, y) << 2 |
+			     xi_rect_misses(&rects->rect[3], x, y) << 3);
+		if (!hits)
+			continue;
+		k = xi_lowest_of_four(hits);
+		asm volatile("" : "+r"(k));
+		k &= 3;
+		return XI_FOUND(rects->rect[k].filter, rects->rect[k].action);
 	}
 	return XI_NOTHING;
 }

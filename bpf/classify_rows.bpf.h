@@ -36,25 +36,6 @@ static __always_inline bool xi_find_block(struct xi_block *block, __u32 at, __u3
 	return true;
 }
 
-static __always_inline void xi_left_set(struct xi_left *left, __u32 chunk, __u64 a, __u64 b,
-					__u64 c, __u64 d)
-{
-	left->chunk = chunk;
-	left->word[0] = a;
-	left->word[1] = b;
-	left->word[2] = c;
-	left->word[3] = d;
-	left->nonzero = xi_nonzero(a) | xi_nonzero(b) << 1 | xi_nonzero(c) << 2 |
-			xi_nonzero(d) << 3;
-}
-
-/* A space without rows: as many shapes as it has. */
-static __always_inline void xi_left_all(struct xi_left *left, __u32 shapes)
-{
-	xi_left_set(left, 0, shapes < 64 ? (1ull << (shapes & 63)) - 1 : ~0ull,
-		    shapes > 64 ? ~0ull : 0, shapes > 128 ? ~0ull : 0, shapes > 192 ? ~0ull : 0);
-}
-
 /* The slot of one field in its table. */
 static __always_inline __u32 xi_slot(const struct xi_ask *ask, const struct xi_probe *probe,
 				     __u32 field, bool v6)
@@ -74,65 +55,46 @@ static __always_inline __u32 xi_slot(const struct xi_ask *ask, const struct xi_p
 }
 
 /*
- * The lines of this packet's rows, and the shapes of the first chunk that all of
- * them allow. False: an index leads nowhere.
+ * The shapes of one chunk that the rows of all fields allow; without rows all of
+ * them, and some beyond the last. False: an index leads nowhere.
  */
-static __always_inline bool xi_first_chunk(const struct xi_ask *ask, const struct xi_space *space,
-					   const struct xi_block *block,
-					   __u16 line[XI_PROBE_FIELDS], struct xi_left *left,
-					   bool v6)
-{
-	const struct xi_slots *slots = block->slots;
-	const struct xi_row *row = block->row;
-	__u64 a = row->shapes[0], b = row->shapes[1], c = row->shapes[2], d = row->shapes[3];
-	__u32 fields = space->fields, found;
-	const struct xi_row *at;
-
-#pragma unroll
-	for (__u32 f = 0; f < XI_PROBE_FIELDS; f++) {
-		/* 0, but the verifier must not try every combination of constants. */
-		line[f] = space->none;
-		if (!(fields & 1u << f))
-			continue;
-		if (f == XI_PROBE_PROTO)
-			found = slots->proto[ask->proto >> 16 & 0xff];
-		else
-			found = slots->line[f][xi_slot(ask, &space->probe[f], f, v6) & 0xffff];
-		line[f] = found;
-		if (found >= block->lines)
-			return false;
-		at = row + found;
-		a &= at->shapes[0];
-		b &= at->shapes[1];
-		c &= at->shapes[2];
-		d &= at->shapes[3];
-	}
-	xi_left_set(left, 0, a, b, c, d);
-	return true;
-}
-
-/* The same for a later chunk. */
-static __always_inline bool xi_next_chunk(struct xi_walk *w)
+static __always_inline bool xi_chunk(const struct xi_ask *ask, const struct xi_space *space,
+				     __u32 chunk, struct xi_left *left, bool v6)
 {
 	__u64 a = ~0ull, b = ~0ull, c = ~0ull, d = ~0ull;
-	__u32 chunk = w->left.chunk + 1, at;
+	__u32 fields = space->fields, line;
 	const struct xi_row *row;
 	struct xi_block block;
 
-	if (!xi_find_block(&block, w->rows, w->large))
-		return false;
-	row = block.row;
-#pragma unroll
-	for (__u32 f = 0; f < XI_PROBE_FIELDS; f++) {
-		at = w->line[f] + chunk;
-		if (at >= block.lines)
+	left->chunk = chunk;
+	if (fields) {
+		if (!xi_find_block(&block, space->rows, space->large))
 			return false;
-		a &= row[at].shapes[0];
-		b &= row[at].shapes[1];
-		c &= row[at].shapes[2];
-		d &= row[at].shapes[3];
+#pragma unroll
+		for (__u32 f = 0; f < XI_PROBE_FIELDS; f++) {
+			if (!(fields & 1u << f))
+				continue;
+			if (f == XI_PROBE_PROTO)
+				line = block.slots->proto[ask->proto >> 16 & 0xff];
+			else
+				line = block.slots->line[f][xi_slot(ask, &space->probe[f], f, v6) &
+							    0xffff];
+			line += chunk;
+			if (line >= block.lines)
+				return false;
+			row = block.row + line;
+			a &= row->shapes[0];
+			b &= row->shapes[1];
+			c &= row->shapes[2];
+			d &= row->shapes[3];
+		}
 	}
-	xi_left_set(&w->left, chunk, a, b, c, d);
+	left->word[0] = a;
+	left->word[1] = b;
+	left->word[2] = c;
+	left->word[3] = d;
+	left->nonzero = xi_nonzero(a) | xi_nonzero(b) << 1 | xi_nonzero(c) << 2 |
+			xi_nonzero(d) << 3;
 	return true;
 }
 

@@ -24,13 +24,10 @@
 /* What is asked. IPv4 leaves key[1..3] alone. */
 struct xi_ask {
 	__u64 key[4]; /* IPv4: remote | local << 32; IPv6: remote, local */
-	__u64 seed;
-	__u32 first_shape;
-	__u32 first_bucket, buckets;
-	__u32 proto; /* shifted to its place in a tag */
-	__u16 x, y;  /* remote and local port */
-	__u16 icmp;  /* type and code; 0 for all other protocols */
-	__u16 flags; /* XI_PKT_* */
+	__u32 proto;  /* shifted to its place in a tag */
+	__u16 x, y;   /* remote and local port */
+	__u16 icmp;   /* type and code; 0 for all other protocols */
+	__u16 flags;  /* XI_PKT_* */
 };
 
 /*
@@ -46,7 +43,7 @@ struct xi_left {
 
 struct xi_best {
 	__u32 hide_filter, filter;
-	__u32 hide_limit, limit; /* counted from first_shape: from here on nothing can win */
+	__u32 hide_limit, limit; /* counted from the first shape: from here on nothing can win */
 	__u32 action;
 	__s32 error; /* a table is missing or does not fit */
 };
@@ -59,10 +56,7 @@ struct xi_walk {
 	struct xi_left left;
 	struct xi_ask ask;
 	struct xi_best best;
-	__u32 rows, large; /* where the space's are */
-	__u32 chunks;
-	__u16 line[XI_PROBE_FIELDS]; /* this packet's rows */
-	__u16 pad;
+	const struct xi_space *space;
 };
 
 /* 1 when the word is not zero, without a branch: clang would make one of `!= 0`. */

@@ -64,13 +64,15 @@ enum xi_probe_field {
 	XI_PROBE_LOCAL_FIRST,
 	XI_PROBE_HASHED_1,
 	XI_PROBE_HASHED_2,
+	XI_PROBE_HASHED_3,
+	XI_PROBE_HASHED_4,
 	XI_PROBE_REMOTE_PORT,
 	XI_PROBE_LOCAL_PORT,
 	XI_PROBE_PROTO,
 	XI_PROBE_FIELDS,
 };
-#define XI_PROBE_ADDRS	     4 /* the first four */
-#define XI_PROBE_SLOT_FIELDS 6 /* all but the protocol */
+#define XI_PROBE_ADDRS	     6 /* the first six */
+#define XI_PROBE_SLOT_FIELDS 8 /* all but the protocol */
 
 struct xi_probe {
 	/* Of the address as it lies in memory; IPv4: of remote | local << 32. */
@@ -84,7 +86,7 @@ struct xi_probe {
 XI_ASSERT_SIZE(struct xi_probe, 40);
 
 struct xi_space {
-	__u64 seed;   /* of the hash of cells */
+	__u64 seed;   /* of the hash of cells; odd */
 	__u32 loaded; /* XI_SPACE_LOADED: anything else is not a compiled list */
 	__u32 shapes; /* how many; 0 = nothing can match */
 	__u32 first_shape;
@@ -93,10 +95,10 @@ struct xi_space {
 	__u32 fields;		     /* bit n: probe[n] is on */
 	__u32 rows;		     /* index in xi_rows, or in xi_rows_big */
 	__u32 large;
-	__u32 none; /* always 0 */
+	__u32 pad;
 	struct xi_probe probe[XI_PROBE_FIELDS];
 };
-XI_ASSERT_SIZE(struct xi_space, 328);
+XI_ASSERT_SIZE(struct xi_space, 408);
 #define XI_SPACE_LOADED 0x78697370
 
 #define XI_ROW_WORDS	4
@@ -110,8 +112,7 @@ struct xi_row {
 
 /*
  * All that prunes in one space, in one value, so that one lookup leads to all of
- * it: for each value of each field the first line of its row. Line 0 and on is
- * the row of all shapes.
+ * it: for each value of each field the first line of its row.
  */
 #define XI_SLOTS 65536
 struct xi_slots {
@@ -145,6 +146,7 @@ XI_ASSERT_SIZE(struct xi_shape, 16);
 
 #define XI_SHAPE_PROTO 0x01 /* bit 0: the lookup makes a mask of it */
 #define XI_SHAPE_ME    0x02 /* only packets whose local address is one of ours */
+#define XI_SHAPE_TWIN  0x04 /* another one has the same precedence: see group_end */
 
 /*
  * x is the remote port. y is the local port, or type << 8 | code in a cell of
@@ -257,7 +259,7 @@ static inline __u32 xi_cell_tag(__u32 shape, __u8 proto)
  */
 static inline __u64 xi_hash4(__u64 seed, __u64 key, __u32 tag)
 {
-	__u64 h = key * (seed | 1) + tag * 0x9e3779b97f4a7c15ull;
+	__u64 h = key * seed + tag * 0x9e3779b97f4a7c15ull;
 
 	return xi_hash_end(h ^ h >> 32);
 }
@@ -266,7 +268,7 @@ static inline __u64 xi_hash6(__u64 seed, const __u64 remote[2], const __u64 loca
 {
 	__u64 h = tag * 0x9e3779b97f4a7c15ull;
 
-	h += remote[0] * (seed | 1);
+	h += remote[0] * seed;
 	h += remote[1] * ((seed ^ 0xe7037ed1a0b428dbull) | 1);
 	h ^= h >> 32;
 	h += local[0] * ((seed ^ 0xa0761d6478bd642full) | 1);

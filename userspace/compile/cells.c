@@ -147,7 +147,7 @@ int build_buckets(struct build *build, struct xi_space *space, bool v6)
 			err = -ENOMEM;
 			break;
 		}
-		seed = xi_hash_end(seed + t);
+		seed = xi_hash_end(seed + t) | 1;
 		if (place_all(&place, build, seed, v6))
 			err = 0;
 		else

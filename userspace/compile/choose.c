@@ -16,8 +16,8 @@
 #define CANDIDATES 12
 
 /* Rough costs in tenths of a nanosecond, measured with bench/classify. */
-#define COST_FIELD	35
-#define COST_PROBE	150
+#define COST_FIELD	20
+#define COST_PROBE	400
 #define COST_PROBE_L3	450 /* cells beyond the second-level cache */
 #define COST_PROBE_DRAM 900
 #define CELLS_L2	20000

@@ -16,8 +16,6 @@
 
 /* Up to here trying every shape is cheaper than reading rows. */
 #define SHAPES_WITHOUT_ROWS 6
-/* Without rows a lookup has one chunk of shapes. */
-#define SHAPES_ONE_CHUNK XI_CHUNK_SHAPES
 
 static void set_range(uint64_t *set, uint32_t lo, uint32_t hi)
 {
@@ -181,7 +179,7 @@ static int64_t row_line(struct rows *rows, const uint64_t *row)
 
 	if (*number)
 		return *number - 1;
-	if (line + chunks > XI_LINES_BIG)
+	if (line + chunks > rows->line_limit)
 		return -E2BIG;
 	memset(&rows->lines[line], 0, chunks * sizeof(*rows->lines));
 	memcpy(&rows->lines[line], row, rows->words * 8);
@@ -243,6 +241,8 @@ static int emit_field(struct rows *rows, struct field *field, enum xi_probe_fiel
 	uint32_t before = rows->line_count;
 	int err = -E2BIG;
 
+	/* No field may leave nothing for those that follow. */
+	rows->line_limit = before + (XI_LINES_BIG - before) / 2;
 	rows_matrix(rows, field);
 	for (unsigned shift = 0; err == -E2BIG && shift < 16; shift++) {
 		if (shift) {
@@ -251,8 +251,10 @@ static int emit_field(struct rows *rows, struct field *field, enum xi_probe_fiel
 		}
 		err = try_emit(rows, out, proto ? 256 : XI_SLOTS);
 	}
-	if (err)
-		return err;
+	if (err) {
+		forget_lines(rows, before);
+		return err == -E2BIG ? 0 : err;
+	}
 	field->probe.on = 1;
 	field->probe.rows = (rows->line_count - before) / rows->space->chunks;
 	rows->space->probe[place] = field->probe;
@@ -285,19 +287,8 @@ static int store(struct rows *rows)
 	return 0;
 }
 
-/* The row that says "perhaps" to every shape: line 0. */
-static void add_all_row(struct rows *rows)
-{
-	memset(rows->base, 0, rows->words * 8);
-	for (uint32_t s = 0; s < rows->space->shapes; s++)
-		rows->base[s / 64] |= 1ull << s % 64;
-	row_line(rows, rows->base);
-}
-
 static bool wanted(const struct build *build, const struct xi_space *space)
 {
-	if (space->shapes > SHAPES_ONE_CHUNK)
-		return true;
 	return build->rows != COMPILE_ROWS_NEVER &&
 	       (build->rows == COMPILE_ROWS_ALWAYS || space->shapes > SHAPES_WITHOUT_ROWS);
 }
@@ -324,11 +315,10 @@ int build_rows(struct build *build, struct xi_space *space, const struct entry *
 	if (!rows.set || !rows.matrix || !rows.base || !rows.index || !rows.lines || !rows.slots)
 		goto out;
 	err = choose_fields(&rows, chosen);
-	add_all_row(&rows);
 	for (int place = 0; !err && place < XI_PROBE_FIELDS; place++)
 		if (chosen[place].used)
 			err = emit_field(&rows, &chosen[place], place);
-	if (!err && (space->fields || space->shapes > SHAPES_ONE_CHUNK))
+	if (!err && space->fields)
 		err = store(&rows);
 out:
 	free(rows.set);

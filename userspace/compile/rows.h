@@ -36,7 +36,7 @@ struct rows {
 	uint64_t *base;	      /* one row: the shapes that are in every slot */
 	uint32_t *index;      /* hash table of distinct rows: first line + 1 */
 	struct xi_row *lines; /* the rows so far */
-	uint32_t line_count;
+	uint32_t line_count, line_limit;
 	struct xi_slots *slots;
 };
 

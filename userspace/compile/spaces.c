@@ -251,8 +251,12 @@ static int add_cells(struct build *build, struct xi_space *space, struct entry *
 				break;
 			space->shapes++;
 			for (size_t s = group; s < space->shapes; s++) {
-				build_at(build, SHAPE, struct xi_shape, space->first_shape + s)
-					->group_end = space->shapes;
+				struct xi_shape *shape = build_at(build, SHAPE, struct xi_shape,
+								  space->first_shape + s);
+
+				shape->group_end = space->shapes;
+				if (space->shapes - group > 1)
+					shape->flags |= XI_SHAPE_TWIN;
 			}
 		}
 		for (to = i; to < count && !compare_cell(&entries[i], &entries[to]); to++)
