@@ -70,6 +70,24 @@ static __always_inline void xi_ask_set(struct xi_ask *ask, const struct xi_pkt *
 	}
 }
 
+/* What was found, or what the space's dense list has above it. */
+static __always_inline int xi_answer(const struct xi_pkt *pkt, const struct xi_space *space,
+				     __u64 found, struct xi_verdict *ret)
+{
+	__u64 other;
+
+	if (space->dense) {
+		other = xi_dense_find(pkt, space->dense - 1, found);
+		if (other == XI_DAMAGED)
+			return -EIO;
+		if (other != XI_NOTHING)
+			found = other;
+	}
+	ret->filter_idx = found;
+	ret->action = found >> 32;
+	return 0;
+}
+
 static __always_inline int xi_walk(const struct xi_pkt *pkt, const struct xi_space *space,
 				   struct xi_verdict *ret, bool v6)
 {
@@ -79,7 +97,7 @@ static __always_inline int xi_walk(const struct xi_pkt *pkt, const struct xi_spa
 
 	ret->filter_idx = XI_NO_FILTER;
 	ret->action = XI_ACT_NONE;
-	if (!space->shapes)
+	if (!space->shapes && !space->dense)
 		return 0;
 	xi_ask_set(&w.ask, pkt, v6);
 	if (!xi_chunk(&w.ask, space, 0, &w.left, v6))
@@ -89,11 +107,8 @@ static __always_inline int xi_walk(const struct xi_pkt *pkt, const struct xi_spa
 		if (found == XI_DAMAGED || !shape)
 			return -EIO;
 		if (found != XI_NOTHING) {
-			if (!(shape->flags & XI_SHAPE_TWIN)) {
-				ret->filter_idx = found;
-				ret->action = found >> 32;
-				return 0;
-			}
+			if (!(shape->flags & XI_SHAPE_TWIN))
+				return xi_answer(pkt, space, found, ret);
 			/* Once more, among all of its precedence. */
 			w.left.nonzero = 0;
 			w.left.chunk = -1;
@@ -107,9 +122,7 @@ static __always_inline int xi_walk(const struct xi_pkt *pkt, const struct xi_spa
 	bpf_loop(XI_SHAPES_MAX + XI_CHUNKS_MAX + 1, v6 ? xi_walk_step6 : xi_walk_step4, &w, 0);
 	if (w.best.error)
 		return w.best.error;
-	ret->filter_idx = w.best.filter;
-	ret->action = w.best.action;
-	return 0;
+	return xi_answer(pkt, space, XI_FOUND(w.best.filter, w.best.action), ret);
 }
 
 static __always_inline const struct xi_space *xi_space_of(const struct xi_pkt *pkt, __u32 family)

@@ -10,6 +10,7 @@
 
 #include "classify_inside.bpf.h"
 #include "classify_walk.bpf.h"
+#include "dense.bpf.h"
 
 /* The masks of IPv6 prefixes, as they lie in memory. */
 static __always_inline __u64 xi_mask6(__u32 bits)
@@ -124,6 +125,8 @@ static __always_inline __u64 xi_probe_shape(const struct xi_ask *ask, const stru
 		return XI_FOUND(in->filter, in->action);
 	if (in->kind == XI_CELL_LIST)
 		return xi_match_list(in->first, in->lines, x, y);
+	if (in->kind == XI_CELL_DENSE)
+		return xi_dense_rects(in->first, x, y);
 	if (in->kind == XI_CELL_TREE)
 		return xi_match_tree(in->first, x, y);
 	return XI_NOTHING;

@@ -3,7 +3,7 @@
  * The tables of the classifier: what compile/ builds and bpf/classify.bpf.h
  * reads. docs/classifier.md tells the whole story; in short, a lookup goes
  *
- *   space -> rows -> shape -> cell -> rectangle | list | tree -> filter
+ *   space -> rows -> shape -> cell -> rectangle | list | vectors | tree -> filter
  *
  * A space is one of the independent filter lists (direction, family, interface
  * class, whole packet or later fragment). A shape is a pair of prefix lengths
@@ -95,7 +95,7 @@ struct xi_space {
 	__u32 fields;		     /* bit n: probe[n] is on */
 	__u32 rows;		     /* index in xi_rows, or in xi_rows_big */
 	__u32 large;
-	__u32 pad;
+	__u32 dense; /* 0: none; else 1 + the index in xi_dense of what is searched beside */
 	struct xi_probe probe[XI_PROBE_FIELDS];
 };
 XI_ASSERT_SIZE(struct xi_space, 408);
@@ -105,6 +105,12 @@ XI_ASSERT_SIZE(struct xi_space, 408);
 #define XI_CHUNK_SHAPES (64 * XI_ROW_WORDS)
 #define XI_CHUNKS_MAX	16
 #define XI_SHAPES_MAX	(XI_CHUNK_SHAPES * XI_CHUNKS_MAX)
+
+/*
+ * The most shapes that may be alive for one packet: what a lookup tries at worst.
+ * Filters of shapes beyond that go to a dense list (xipsec/dense.h).
+ */
+#define XI_ALIVE_MAX 256
 
 struct xi_row {
 	__u64 shapes[XI_ROW_WORDS]; /* bit 0 of the first word: the highest precedence */
@@ -165,7 +171,7 @@ struct xi_rects {
 };
 XI_ASSERT_SIZE(struct xi_rects, 64);
 
-enum xi_cell_kind { XI_CELL_ONE, XI_CELL_LIST, XI_CELL_TREE };
+enum xi_cell_kind { XI_CELL_ONE, XI_CELL_LIST, XI_CELL_TREE, XI_CELL_DENSE };
 
 /* What is behind the key of a cell. The best rectangle is at hand: no second load. */
 struct xi_inside {
@@ -175,10 +181,11 @@ struct xi_inside {
 	__u8 kind;   /* enum xi_cell_kind */
 	__u8 lines;  /* LIST: lines in xi_rect after the rectangle here */
 	__u8 over;   /* of a bucket's first cell: xi_over_bit() of cells in their second place */
-	__u32 first; /* LIST: in xi_rect; TREE: in xi_tree */
+	__u32 first; /* LIST: in xi_rect; TREE: in xi_tree; DENSE: in xi_dense */
 };
 XI_ASSERT_SIZE(struct xi_inside, 20);
-#define XI_LIST_LINES 4 /* more than 1 + 4 * 4 rectangles become a tree */
+#define XI_LIST_LINES  4    /* more than 1 + 4 * 4 rectangles are searched by vectors */
+#define XI_RECTS_DENSE 1024 /* and more than this, whose vectors are long, by a tree */
 
 /* Two to a cache line. A cell lies in one of two buckets and nowhere else. */
 struct xi_cell4 {

@@ -14,6 +14,8 @@
 
 #define SAMPLES	   256
 #define CANDIDATES 12
+/* The least of the three depths that are promised, see keep_promise(). */
+#define DEPTH_LEAST(v6) ((v6) ? 48 : 16)
 
 /* Rough costs in tenths of a nanosecond, measured with bench/classify. */
 #define COST_FIELD	20
@@ -34,7 +36,9 @@ struct chooser {
 	struct field field[CANDIDATES];
 	size_t count;
 	uint64_t *row[CANDIDATES]; /* of each sample; NULL: does not prune */
-	uint64_t *alive;	   /* of each sample, by the fields taken so far */
+	uint32_t peak[CANDIDATES]; /* the most shapes in any of its rows */
+	bool taken[CANDIDATES];
+	uint64_t *alive; /* of each sample, by the fields taken so far */
 };
 
 static uint32_t draw(struct chooser *c, uint32_t n)
@@ -125,6 +129,20 @@ static void add_candidates(struct chooser *c)
 	add_candidate(c, FIELD_PROTO, 0);
 }
 
+static uint32_t most_shapes(const struct rows *rows)
+{
+	uint32_t words = rows->words, most = 0;
+
+	for (size_t slot = 0; slot < XI_SLOTS; slot++) {
+		uint32_t n = 0;
+
+		for (uint32_t w = 0; w < words; w++)
+			n += __builtin_popcountll(rows->matrix[slot * words + w] | rows->base[w]);
+		most = n > most ? n : most;
+	}
+	return most;
+}
+
 /* Reads the row of every sample. 0 also when the field does not prune. */
 static int read_rows(struct chooser *c, size_t k)
 {
@@ -136,6 +154,8 @@ static int read_rows(struct chooser *c, size_t k)
 	c->row[k] = malloc((size_t)SAMPLES * words * 8);
 	if (!c->row[k])
 		return -ENOMEM;
+	if (rows->space->shapes > XI_ALIVE_MAX && c->field[k].of <= FIELD_LOCAL)
+		c->peak[k] = most_shapes(rows);
 	for (size_t i = 0; i < SAMPLES; i++) {
 		size_t slot = field_slot(&c->field[k], &c->pkt[i]);
 
@@ -204,8 +224,7 @@ static void take(struct chooser *c, size_t k, struct field chosen[XI_PROBE_FIELD
 		c->alive[i] &= c->row[k][i];
 	chosen[place] = c->field[k];
 	chosen[place].used = true;
-	free(c->row[k]);
-	c->row[k] = NULL;
+	c->taken[k] = true;
 }
 
 static void choose(struct chooser *c, struct field chosen[XI_PROBE_FIELDS])
@@ -218,7 +237,8 @@ static void choose(struct chooser *c, struct field chosen[XI_PROBE_FIELDS])
 		best = probe_cost(c, NULL);
 		which = c->count;
 		for (size_t k = 0; k < c->count; k++) {
-			if (!c->row[k] || place_of(&c->field[k], chosen) == XI_PROBE_FIELDS)
+			if (!c->row[k] || c->taken[k] ||
+			    place_of(&c->field[k], chosen) == XI_PROBE_FIELDS)
 				continue;
 			cost = probe_cost(c, c->row[k]) + (always ? 0 : COST_FIELD);
 			if (cost < best || (always && cost == best)) {
@@ -229,6 +249,28 @@ static void choose(struct chooser *c, struct field chosen[XI_PROBE_FIELDS])
 		if (which < c->count)
 			take(c, which, chosen);
 	} while (which < c->count);
+}
+
+/*
+ * The promise that no packet has more than XI_ALIVE_MAX shapes alive was made (in
+ * spaces.c) for rows of three depths of both addresses. Where it does not follow
+ * from what was chosen, these are taken.
+ */
+static void keep_promise(struct chooser *c, struct field chosen[XI_PROBE_FIELDS])
+{
+	uint32_t bound = c->rows->space->shapes;
+
+	for (size_t k = 0; k < c->count; k++)
+		if (c->taken[k] && c->peak[k] && c->peak[k] < bound)
+			bound = c->peak[k];
+	if (bound <= XI_ALIVE_MAX)
+		return;
+	for (unsigned p = 0; p < XI_PROBE_ADDRS; p++)
+		chosen[p].used = false;
+	for (size_t k = 0; k < c->count; k++)
+		if (c->row[k] && c->field[k].of <= FIELD_LOCAL &&
+		    c->field[k].probe.depth >= DEPTH_LEAST(c->field[k].v6))
+			take(c, k, chosen);
 }
 
 int choose_fields(struct rows *rows, struct field chosen[XI_PROBE_FIELDS])
@@ -252,8 +294,10 @@ int choose_fields(struct rows *rows, struct field chosen[XI_PROBE_FIELDS])
 	err = 0;
 	for (size_t k = 0; !err && k < c->count; k++)
 		err = read_rows(c, k);
-	if (!err)
+	if (!err) {
 		choose(c, chosen);
+		keep_promise(c, chosen);
+	}
 out:
 	for (size_t k = 0; k < c->count; k++)
 		free(c->row[k]);

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compile/build.h"
+#include "compile/dense.h"
 #include "util/addr.h"
 
 /* Cells with more filters than this are not searched for rectangles hidden by others. */
@@ -217,8 +217,9 @@ static int add_cell(struct build *build, const struct entry *entries, size_t cou
 	count = drop_covered(rects, count);
 	if (count > 1 + 4 * XI_LIST_LINES) {
 		cell->in = inside(&never);
-		cell->in.kind = XI_CELL_TREE;
-		first = build_tree(build, rects, count);
+		cell->in.kind = count <= XI_RECTS_DENSE ? XI_CELL_DENSE : XI_CELL_TREE;
+		first = count <= XI_RECTS_DENSE ? dense_build_rects(build, rects, count)
+						: build_tree(build, rects, count);
 	} else {
 		cell->in = inside(&rects[0]);
 		if (count > 1) {
@@ -305,9 +306,28 @@ static int space_entries(const struct image *image, unsigned index, struct entry
 	return 0;
 }
 
+/* Entries are in order of shape. Returns how many there are. */
+static uint32_t number_shapes(struct entry *entries, size_t count)
+{
+	uint32_t shapes = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		shapes += !i || compare_group(&entries[i - 1], &entries[i]) ||
+			  entries[i - 1].me != entries[i].me;
+		entries[i].shape = shapes - 1;
+	}
+	return shapes;
+}
+
 static int build_space(struct build *build, unsigned index)
 {
+	/* What rows tell apart when they must, see choose_fields(). */
+	static const struct alive_depths depths[2] = {
+		{.at = {[0] = true, [16] = true, [24] = true, [32] = true}},
+		{.at = {[0] = true, [48] = true, [64] = true, [128] = true}},
+	};
 	struct xi_space space = {.loaded = XI_SPACE_LOADED};
+	uint32_t shapes, dense;
 	struct entry *entries;
 	size_t count;
 	int err = space_entries(build->image, index, &entries, &count);
@@ -315,8 +335,14 @@ static int build_space(struct build *build, unsigned index)
 	*build_at(build, SPACE, struct xi_space, index) = space;
 	if (err || !entries)
 		return err;
+	shapes = number_shapes(entries, count);
+	err = dense_pick(build, entries, &count, shapes, &depths[index >> 2 & 1],
+			 &depths[index >> 2 & 1], XI_ALIVE_MAX, &dense);
+	if (!err && dense != DENSE_NONE)
+		space.dense = dense + 1;
 	build->cells.count = 0;
-	err = add_cells(build, &space, entries, count);
+	if (!err && count)
+		err = add_cells(build, &space, entries, count);
 	if (!err && space.shapes > XI_SHAPES_MAX) {
 		if (build->diag)
 			diag_add(build->diag, DIAG_ERROR, NULL, NULL,
@@ -326,9 +352,9 @@ static int build_space(struct build *build, unsigned index)
 		err = -EINVAL;
 	}
 	space.chunks = (space.shapes + XI_CHUNK_SHAPES - 1) / XI_CHUNK_SHAPES;
-	if (!err)
+	if (!err && count)
 		err = build_buckets(build, &space, index & 4);
-	if (!err)
+	if (!err && count)
 		err = build_rows(build, &space, entries, count);
 	*build_at(build, SPACE, struct xi_space, index) = space;
 	free(entries);
