@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "../lib/compile_text.h"
+#include "compile/explain.h"
 #include "datapath/datapath.h"
 #include "datapath/dryrun.h"
 #include "util/addr.h"
@@ -215,19 +216,44 @@ static void it_leaves_no_trace(void **state)
 	assert_true(packets_counted(s) > 0);
 }
 
-/* A lone later fragment, of both families: blocked where its packet may be. */
+/* A lone later fragment, of both families: what explain says of it is what is done. */
 static void a_later_fragment_is_one(void **state)
 {
-	struct xi_pkt pkts[] = {packet(XI_DIR_IN, "198.51.100.5", 17, 0, 0),
-				packet(XI_DIR_IN, "2001:db8::5", 17, 0, 0)};
-	struct testrun_result got;
+	static const struct {
+		enum xi_dir dir;
+		const char *remote;
+		uint8_t proto;
+		enum explain_lone lone;
+		enum xi_action action;
+	} cases[] = {
+		{XI_DIR_IN, "198.51.100.5", 6, EXPLAIN_LONE_DECIDED, XI_ACT_BLOCK},
+		{XI_DIR_IN, "198.51.100.5", 47, EXPLAIN_LONE_DECIDED, XI_ACT_BLOCK},
+		{XI_DIR_OUT, "203.0.113.5", 47, EXPLAIN_LONE_UNDECIDED, XI_ACT_NONE},
+		/* All UDP might be IKE, which is exempt. */
+		{XI_DIR_IN, "198.51.100.5", 17, EXPLAIN_LONE_UNDECIDED, XI_ACT_BLOCK},
+		{XI_DIR_IN, "203.0.113.5", 17, EXPLAIN_LONE_UNDECIDED, XI_ACT_NONE},
+		{XI_DIR_IN, "203.0.113.5", 6, EXPLAIN_LONE_UNDECIDED, XI_ACT_BLOCK},
+		{XI_DIR_OUT, "10.2.3.4", 17, EXPLAIN_LONE_UNDECIDED, XI_ACT_BLOCK},
+		{XI_DIR_IN, "2001:db8::5", 17, EXPLAIN_LONE_UNDECIDED, XI_ACT_BLOCK},
+		{XI_DIR_IN, "2001:db9::5", 17, EXPLAIN_LONE_UNDECIDED, XI_ACT_BLOCK},
+	};
+	struct scene *s = *state;
 
-	for (size_t i = 0; i < 2; i++) {
-		pkts[i].flags |= XI_PKT_LATER_FRAG;
-		run_dry(*state, &pkts[i], &got);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct explain_question q = {
+			.pkt = packet(cases[i].dir, cases[i].remote, cases[i].proto, 0, 0)};
+		struct explain_answer answer;
+		struct testrun_result got;
+
+		q.pkt.flags |= XI_PKT_LATER_FRAG;
+		assert_int_equal(explain(s->image, &q, false, &answer), 0);
+		assert_int_equal(answer.lone, cases[i].lone);
+		assert_int_equal(answer.lone_action, cases[i].action);
+		explain_free(&answer);
+		run_dry(s, &q.pkt, &got);
 		assert_true(got.ip);
 		assert_true(got.pkt.flags & XI_PKT_LATER_FRAG);
-		assert_int_equal(got.fate, TESTRUN_DROP);
+		assert_int_equal(got.action, cases[i].action);
 	}
 }
 

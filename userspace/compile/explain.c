@@ -16,6 +16,7 @@
 
 /* Steps for one filter; what is still open then is listed. */
 #define REACH_STEPS 1000000
+#define PROTO_UDP   17
 
 const char *explain_field_name(enum explain_field field)
 {
@@ -227,6 +228,36 @@ static int find_depends(const struct image *image, const struct explain_question
 	return 0;
 }
 
+/*
+ * As the programs settle it (bpf/frag.bpf.h): certain is what a filter without ports
+ * says, if no permit for ports that could be meant stands above it. They keep one
+ * bound for all UDP and one for the rest, so this is by list, not by packet.
+ */
+static void settle_lone(const struct image *image, const struct xi_pkt *pkt,
+			struct explain_answer *ret)
+{
+	const struct filter *f = ret->deciding == XI_NO_FILTER ? NULL
+							       : &image->filters[ret->deciding];
+	uint32_t bound = XI_NO_FILTER;
+	bool udp = pkt->proto == PROTO_UDP;
+
+	for (uint32_t i = 0; i < image->count && bound == XI_NO_FILTER; i++) {
+		const struct filter *other = &image->filters[i];
+
+		if (other->family == 4 && other->dir == pkt->dir &&
+		    other->action == XI_ACT_PERMIT && !filter_portless(other) &&
+		    (!other->proto_given || (other->proto == PROTO_UDP) == udp))
+			bound = i;
+	}
+	ret->lone_action = f ? f->action : XI_ACT_NONE;
+	ret->lone = pkt->family == 4 && (!f || filter_portless(f)) && ret->deciding <= bound
+			    ? EXPLAIN_LONE_DECIDED
+			    : EXPLAIN_LONE_UNDECIDED;
+	if (ret->lone == EXPLAIN_LONE_UNDECIDED &&
+	    (pkt->family == 6 || ret->lone_action == XI_ACT_NEGOTIATE))
+		ret->lone_action = XI_ACT_BLOCK;
+}
+
 int explain(const struct image *image, const struct explain_question *q, bool near,
 	    struct explain_answer *ret)
 {
@@ -253,6 +284,8 @@ int explain(const struct image *image, const struct explain_question *q, bool ne
 		if (ret->near_count++ < EXPLAIN_NEAR_MAX && !err)
 			err = add_row(&ret->near, i, fit.wrong);
 	}
+	if (q->pkt.flags & XI_PKT_LATER_FRAG)
+		settle_lone(image, &q->pkt, ret);
 	if (!err && open)
 		err = find_depends(image, q, &some, sure, ret);
 	free(some.v);

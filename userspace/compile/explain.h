@@ -59,6 +59,13 @@ struct explain_rows {
 	size_t count, cap;
 };
 
+/* A later fragment whose first one was not seen, see docs/decisions/0004. */
+enum explain_lone {
+	EXPLAIN_LONE_NOT,	/* it is none */
+	EXPLAIN_LONE_DECIDED,	/* whatever its ports are, the packet has this verdict */
+	EXPLAIN_LONE_UNDECIDED, /* it waits for the rest where the kernel reassembles */
+};
+
 struct explain_answer {
 	uint32_t deciding;	     /* index, or XI_NO_FILTER */
 	struct explain_rows matches; /* all that cover the packet, in order; the first decides */
@@ -71,7 +78,9 @@ struct explain_answer {
 	bool or_none;		  /* and if it were, perhaps no filter would */
 	bool surely_other;	  /* one of `depends` decides, whatever the unknown fields are */
 	struct explain_rows near; /* those that do not cover it for one field alone */
-	size_t near_count;	  /* all of them; `near` has EXPLAIN_NEAR_MAX at most */
+	enum explain_lone lone;
+	enum xi_action lone_action; /* what becomes of it where nothing reassembles */
+	size_t near_count;	    /* all of them; `near` has EXPLAIN_NEAR_MAX at most */
 };
 #define EXPLAIN_NEAR_MAX 100
 

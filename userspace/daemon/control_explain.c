@@ -129,7 +129,8 @@ static enum xi_hook hook_of(const struct daemon *d, const struct xi_pkt *pkt, in
 }
 
 /* Adds what the programs do with the packet to `live`. */
-static void add_program(struct daemon *d, json_t *live, const struct xi_pkt *pkt)
+static void add_program(struct daemon *d, json_t *live, const struct xi_pkt *pkt,
+			const struct explain_answer *answer)
 {
 	uint8_t frame[SYNTH_MAX];
 	char name[IF_NAMESIZE];
@@ -162,9 +163,15 @@ static void add_program(struct daemon *d, json_t *live, const struct xi_pkt *pkt
 	json_object_set_new(live, "program", program);
 	tried.pkt.iface_class = got.pkt.iface_class;
 	json_object_set_new(live, "tried", view_packet(&tried));
-	/* A lone later fragment and what does not parse are not left to the filters alone. */
-	if (!got.ip || pkt->flags & XI_PKT_LATER_FRAG)
+	if (!got.ip)
 		return;
+	/* The first fragment of this one was never seen, as a dry run remembers none. */
+	if (answer->lone != EXPLAIN_LONE_NOT) {
+		json_object_set_new(live, "agree", json_boolean(answer->lone_action == got.action));
+		json_object_set_new(live, "model",
+				    verdict_json(d->image, answer->lone_action, XI_NO_FILTER));
+		return;
+	}
 	model = model_classify(d->image, &got.pkt);
 	json_object_set_new(
 		live, "agree",
@@ -241,7 +248,7 @@ static json_t *live_json(struct daemon *d, const struct explain_question *q,
 
 	if (!live)
 		return NULL;
-	add_program(d, live, &pkt);
+	add_program(d, live, &pkt, answer);
 	if (index != XI_NO_FILTER) {
 		add_counters(d, live, index);
 		if (d->image->filters[index].action == XI_ACT_NEGOTIATE)

@@ -408,6 +408,20 @@ static void because(const struct image *image, const struct explain_answer *answ
 		add_depends(image, answer, buf, size);
 }
 
+/* All this is about a fragment whose first one was not seen. */
+static json_t *fragment_json(const struct explain_answer *answer)
+{
+	bool decided = answer->lone == EXPLAIN_LONE_DECIDED;
+
+	return json_pack("{s:b, s:s, s:s}", "decided", decided, "alone",
+			 view_verdict(answer->lone_action), "text",
+			 decided ? "it has the verdict of its first fragment; if that one was not "
+				   "seen, it has this one, as ports change nothing"
+				 : "it has the verdict of its first fragment; if that one was not "
+				   "seen, its packet is put together and judged where the kernel "
+				   "can");
+}
+
 json_t *view_explain(const struct image *image, const struct policy *policy,
 		     const struct explain_question *q, const struct explain_answer *answer)
 {
@@ -426,6 +440,8 @@ json_t *view_explain(const struct image *image, const struct policy *policy,
 			 "packet", view_packet(q), "covers",
 			 found ? json_string(filter_words(f, words)) : json_null(), "place",
 			 found ? place_json(policy, f) : json_null());
+	if (root && answer->lone != EXPLAIN_LONE_NOT)
+		json_object_set_new(root, "fragment", fragment_json(answer));
 	if (root && answer->near_count) {
 		json_object_set_new(root, "near", near_json(image, policy, q, answer));
 		json_object_set_new(root, "near_count", json_integer(answer->near_count));

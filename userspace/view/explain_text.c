@@ -228,10 +228,21 @@ static void print_live(FILE *out, const json_t *live)
 	print_sa(out, live);
 }
 
+static void print_fragment(FILE *out, const json_t *fragment)
+{
+	if (!fragment)
+		return;
+	fprintf(out, "fragment: %s", text_of(fragment, "text"));
+	if (!is_true(fragment, "decided"))
+		fprintf(out, ", elsewhere the answer is %s", text_of(fragment, "alone"));
+	fputc('\n', out);
+}
+
 void view_print_explain(FILE *out, const json_t *data)
 {
 	print_packet(out, json_object_get(data, "packet"));
 	fprintf(out, "%s: %s\n", text_of(data, "verdict"), text_of(data, "because"));
+	print_fragment(out, json_object_get(data, "fragment"));
 	print_matches(out, data);
 	print_depends(out, data);
 	print_near(out, data);
