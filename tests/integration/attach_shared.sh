@@ -36,10 +36,10 @@ attach_kill TERM
 teardown
 if [ "$mode" = dispatcher ]; then
 	kinds="plain frags"
-	plan 33
+	plan 35
 else
 	kinds=
-	plan 5
+	plan 7
 	echo "# libxdp's dispatcher does not load in this kernel: sharing is not tested"
 fi
 
@@ -99,4 +99,15 @@ filters "the filters filter"
 sees "the other one sees what arrives"
 why eth0 | grep 'another XDP program (other_plain, id [0-9]*) is attached and does not share: filtered at TC ingress' >/dev/null
 ok "and the reason is given in words"
+
+# ------------------------------------------------- one that takes our place
+attach_kill TERM
+teardown
+ip -n "$lab-b" link set dev eth0 xdp off
+attach_start --interface eth0
+ip -n "$lab-b" link set dev eth0 xdp off && on b "$other" eth0 load 0 pass alone
+is_tc() { [ "$(in_mode)" = tc ] && [ "$(order)" = "other_plain " ]; }
+eventually 10 is_tc
+ok "one that takes our place at XDP while we run gets TC ingress behind it"
+filters "the filters filter"
 exit $((failures > 0))

@@ -111,8 +111,10 @@ struct daemon {
 	struct xi_addr *addrs; /* of this host, as of the last look */
 	size_t addr_count;
 	struct event *link_watch, *link_settle;
-	uint64_t scanned_ms; /* when all of this was last looked at */
-	bool scan_soon, said_too_many;
+	uint64_t scanned_ms;   /* when all of this was last looked at */
+	uint64_t next_scan_ms; /* when it is next, 0 = not planned */
+	uint64_t verified_ms;  /* when it was last seen that all programs are in place */
+	bool said_too_many;
 
 	struct control *control;
 	struct monitor *monitor; /* NULL while nobody listens */

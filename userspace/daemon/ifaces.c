@@ -29,6 +29,9 @@
 /* What cannot be attached is tried again, less and less often. */
 #define RETRY_FIRST_MS 500
 #define RETRY_MAX_MS   60000
+/* How often at most it is looked whether what is attached still is. */
+#define VERIFY_MS 1000
+#define BUDGET_MS 200 /* of attaching, before others have their turn */
 
 struct iface *ifaces_find(struct daemon *d, int ifindex)
 {
@@ -295,18 +298,11 @@ static bool still_attached(struct daemon *d, struct iface *iface)
 	return false;
 }
 
-/* When to look again although the kernel says nothing; UINT64_MAX: never. */
-static uint64_t next_retry(const struct daemon *d)
+static bool needs_attaching(struct daemon *d, struct iface *iface, uint64_t now, bool verify)
 {
-	uint64_t next = UINT64_MAX;
-
-	for (unsigned i = 0; i < d->iface_count; i++) {
-		const struct iface *iface = d->ifaces[i];
-
-		if (iface->ifindex && !iface->attached && iface->retry_ms < next)
-			next = iface->retry_ms;
-	}
-	return next;
+	if (iface->failures && now < iface->retry_ms)
+		return false;
+	return !iface->attached || (verify && !still_attached(d, iface));
 }
 
 static void scan_at(struct daemon *d, uint64_t when)
@@ -314,12 +310,28 @@ static void scan_at(struct daemon *d, uint64_t when)
 	uint64_t now = daemon_now_ms(), wait = when > now ? when - now : 0;
 	const struct timeval tv = {wait / 1000, wait % 1000 * 1000};
 
+	if (d->next_scan_ms && d->next_scan_ms <= when)
+		return;
+	d->next_scan_ms = when;
 	event_add(d->link_settle, &tv);
 }
 
-int ifaces_attach(struct daemon *d)
+/* What failed is tried again although the kernel says nothing. */
+static void plan_retry(struct daemon *d)
+{
+	for (unsigned i = 0; i < d->iface_count; i++)
+		if (d->ifaces[i]->ifindex && d->ifaces[i]->failures)
+			scan_at(d, d->ifaces[i]->retry_ms);
+}
+
+/*
+ * Attaching takes the kernel some ten milliseconds each, so when a hundred come
+ * at once there are pauses between them, in which addresses and peers are heard.
+ */
+static int attach_wanted(struct daemon *d, uint64_t budget_ms)
 {
 	uint64_t now = daemon_now_ms();
+	bool verify = now - d->verified_ms >= VERIFY_MS;
 	struct link *links = NULL;
 	size_t count = 0;
 	int rc = links_list(&links, &count), first = 0;
@@ -328,27 +340,36 @@ int ifaces_attach(struct daemon *d)
 		return rc;
 	follow(d, links, count);
 	for (size_t i = 0; i < count; i++) {
-		struct iface *iface;
+		struct iface *iface = wanted(d, &links[i]) ? place_for(d, &links[i]) : NULL;
 
-		if (!wanted(d, &links[i]))
-			continue;
-		iface = place_for(d, &links[i]);
 		if (!iface)
 			continue;
 		iface->ifindex = links[i].ifindex;
 		iface->up = links[i].up;
-		if (iface->attached ? still_attached(d, iface)
-				    : iface->failures && now < iface->retry_ms)
+		if (!needs_attaching(d, iface, now, verify))
 			continue;
+		if (daemon_now_ms() - now > budget_ms) {
+			scan_at(d, daemon_now_ms() + 1);
+			verify = false;
+			continue;
+		}
 		rc = attach(d, iface);
 		/* One that a pattern took in must not keep the daemon from starting. */
 		if (rc && is_named(d, iface->name))
 			first = first ? first : rc;
 	}
 	free(links);
-	if (next_retry(d) != UINT64_MAX)
-		scan_at(d, next_retry(d));
+	if (verify)
+		d->verified_ms = now;
+	else
+		scan_at(d, d->verified_ms + VERIFY_MS);
+	plan_retry(d);
 	return first;
+}
+
+int ifaces_attach(struct daemon *d)
+{
+	return attach_wanted(d, UINT64_MAX);
 }
 
 /* ---------------------------------------------------------------- addresses */
@@ -411,7 +432,7 @@ void ifaces_scan(struct daemon *d)
 {
 	d->scanned_ms = daemon_now_ms();
 	follow_addresses(d);
-	ifaces_attach(d);
+	attach_wanted(d, BUDGET_MS);
 	procs_update(d);
 }
 
@@ -421,7 +442,7 @@ static void on_settled(int fd, short what, void *arg)
 {
 	struct daemon *d = arg;
 
-	d->scan_soon = false;
+	d->next_scan_ms = 0;
 	ifaces_scan(d);
 }
 
@@ -433,9 +454,6 @@ static void on_notice(int fd, short what, void *arg)
 	/* What it says does not matter, nor that notices were lost (ENOBUFS). */
 	while (recv(fd, buf, sizeof(buf), MSG_DONTWAIT) > 0 || errno == ENOBUFS)
 		errno = 0;
-	if (d->scan_soon)
-		return;
-	d->scan_soon = true;
 	scan_at(d, d->scanned_ms + SETTLE_MS);
 }
 

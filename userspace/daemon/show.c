@@ -67,6 +67,8 @@ static void fill_iface(struct daemon *d, struct iface *iface, struct view_iface 
 		view->why = "the filters cannot be attached, the log says why";
 		return;
 	}
+	if (state->ingress == DP_INGRESS_NONE || state->egress == DP_TC_NONE)
+		view->state = "not filtered";
 	view->in = datapath_ingress_name(state->ingress);
 	view->out = datapath_tc_name(state->egress);
 	view->why = *state->why ? state->why : NULL;

@@ -13,7 +13,9 @@
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
+#include <libmnl/libmnl.h>
 #include <linux/if_link.h>
+#include <linux/rtnetlink.h>
 
 #include <xdp/libxdp.h>
 
@@ -21,6 +23,71 @@
 #include "skel/xipsec.skel.h"
 
 #define RUN_PRIORITY 20 /* before libxdp's default of 50: filter first */
+
+/* ------------------------------------------------------------------- asking */
+
+/* What IFLA_XDP says of one interface. */
+struct answer {
+	uint8_t attached; /* XDP_ATTACHED_* */
+	uint32_t id, drv_id, skb_id;
+};
+
+static int read_xdp(const struct nlattr *attr, void *arg)
+{
+	struct answer *answer = arg;
+
+	switch (mnl_attr_get_type(attr)) {
+	case IFLA_XDP_ATTACHED:
+		answer->attached = mnl_attr_get_u8(attr);
+		break;
+	case IFLA_XDP_PROG_ID:
+		answer->id = mnl_attr_get_u32(attr);
+		break;
+	case IFLA_XDP_DRV_PROG_ID:
+		answer->drv_id = mnl_attr_get_u32(attr);
+		break;
+	case IFLA_XDP_SKB_PROG_ID:
+		answer->skb_id = mnl_attr_get_u32(attr);
+		break;
+	}
+	return MNL_CB_OK;
+}
+
+static int read_link(const struct nlmsghdr *head, void *arg)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each(attr, head, sizeof(struct ifinfomsg))
+		if (mnl_attr_get_type(attr) == IFLA_XDP)
+			mnl_attr_parse_nested(attr, read_xdp, arg);
+	return MNL_CB_STOP;
+}
+
+/* Of this interface alone: libbpf's query reads them all each time. */
+static int ask(int ifindex, struct answer *ret)
+{
+	struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	_Alignas(8) char buf[32768];
+	struct nlmsghdr *head = mnl_nlmsg_put_header(buf);
+	struct ifinfomsg *link;
+	ssize_t got = -1;
+	int err = 0;
+
+	if (!nl)
+		return -errno;
+	head->nlmsg_type = RTM_GETLINK;
+	head->nlmsg_flags = NLM_F_REQUEST;
+	head->nlmsg_seq = 1;
+	link = mnl_nlmsg_put_extra_header(head, sizeof(*link));
+	link->ifi_index = ifindex;
+	if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) >= 0 &&
+	    mnl_socket_sendto(nl, head, head->nlmsg_len) >= 0)
+		got = mnl_socket_recvfrom(nl, buf, sizeof(buf));
+	if (got < 0 || mnl_cb_run(buf, got, 1, mnl_socket_get_portid(nl), read_link, ret) < 0)
+		err = -errno;
+	mnl_socket_close(nl);
+	return err;
+}
 
 /* -------------------------------------------------------------------- state */
 
@@ -50,19 +117,17 @@ static void look_into(struct xdp_multiprog *multi, const char *instance, struct 
 
 int dp_xdp_look(const char *instance, int ifindex, struct dp_xdp *ret)
 {
-	LIBBPF_OPTS(bpf_xdp_query_opts, query);
+	struct answer answer = {0};
 	struct dp_xdp state = {.who = DP_XDP_NOTHING};
 	struct xdp_multiprog *multi;
-	int err = bpf_xdp_query(ifindex, 0, &query);
+	int err = ask(ifindex, &answer);
 
 	if (err)
 		return err;
-	if (query.attach_mode == XDP_ATTACHED_NONE)
+	if (answer.attached == XDP_ATTACHED_NONE)
 		goto out;
-	state.top_id = query.prog_id	   ? query.prog_id
-		       : query.drv_prog_id ? query.drv_prog_id
-					   : query.skb_prog_id;
-	state.generic = query.attach_mode == XDP_ATTACHED_SKB;
+	state.top_id = answer.id ? answer.id : answer.drv_id ? answer.drv_id : answer.skb_id;
+	state.generic = answer.attached == XDP_ATTACHED_SKB;
 	state.who = DP_XDP_FOREIGN;
 	if (dp_identify(state.top_id, DP_PROG_XDP_INGRESS, &state.identity)) {
 		state.prog_id = state.top_id;
