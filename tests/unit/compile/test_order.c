@@ -275,30 +275,59 @@ static void the_same_policy_gives_the_same_tables(void **unused)
 	image_free(b);
 }
 
-/* 64 remote lengths times 65 local ones: one space has room for 4,096 shapes. */
-static void too_many_shapes_are_refused_in_words(void **unused)
+/* One filter for each of 64 remote and 65 local prefix lengths, or for `count` of these. */
+static int compile_lengths(size_t count, bool apart, bool twice, struct diag *diag)
 {
-	struct filter *filters = calloc(64 * 65, sizeof(*filters));
+	size_t all = twice ? 2 * count : count;
+	struct filter *filters = calloc(all, sizeof(*filters));
 	struct compile_opts opts = {.rows = COMPILE_ROWS_NEVER};
 	struct image *image = NULL;
-	struct diag diag = {0};
+	int err;
 
 	assert_non_null(filters);
-	for (size_t i = 0; i < 64 * 65; i++) {
-		filters[i] = open_filter(i + 1);
-		filters[i].family = filters[i].remote.addr.family = filters[i].local.addr.family =
-			6;
-		filters[i].remote.len = i / 65;
-		filters[i].local.len = i % 65;
+	for (size_t i = 0; i < all; i++) {
+		struct filter *f = &filters[i];
+
+		*f = open_filter(i + 1);
+		f->family = f->remote.addr.family = f->local.addr.family = 6;
+		f->remote.len = 64 + i % count / 65;
+		f->local.len = i % count % 65;
+		f->proto_given = i >= count;
+		f->proto = f->proto_given ? 6 : 0;
+		if (apart) {
+			f->remote.addr.b[6] = i >> 8;
+			f->remote.addr.b[7] = i;
+		}
 	}
-	assert_int_equal(compile_filters(filters, 64 * 65, NULL, &opts, &image, &diag), -EINVAL);
-	assert_null(image);
+	err = compile_filters(filters, all, NULL, &opts, &image, diag);
+	assert_true(err ? !image : !!image);
+	image_free(image);
+	free(filters);
+	return err;
+}
+
+/* One space has room for 4,096 shapes. */
+static void too_many_shapes_are_refused_in_words(void **unused)
+{
+	struct diag diag = {0};
+
+	assert_int_equal(compile_lengths(64 * 65, true, false, &diag), -EINVAL);
 	assert_int_equal(diag.errors, 1);
 	assert_non_null(strstr(diag.entries[0].text, "4160 different pairs of prefix lengths"));
 	diag_free(&diag);
-	assert_int_equal(compile_filters(filters, 4096, NULL, &opts, &image, &diag), 0);
-	image_free(image);
-	free(filters);
+	assert_int_equal(compile_lengths(4096, true, false, &diag), 0);
+}
+
+/* 256 shapes alive for one packet are tried, 4,096 filters more are searched otherwise. */
+static void too_much_overlap_is_refused_in_words(void **unused)
+{
+	struct diag diag = {0};
+
+	assert_int_equal(compile_lengths(64 * 65, false, true, &diag), -EINVAL);
+	assert_int_equal(diag.errors, 1);
+	assert_non_null(strstr(diag.entries[0].text, "too many kinds of filters overlap"));
+	diag_free(&diag);
+	assert_int_equal(compile_lengths(64 * 65, false, false, &diag), 0);
 }
 
 static bool same_selectors(const struct filter *a, const struct filter *b)
@@ -383,6 +412,7 @@ int main(void)
 		cmocka_unit_test(icmp_types_and_codes),
 		cmocka_unit_test(the_same_policy_gives_the_same_tables),
 		cmocka_unit_test(too_many_shapes_are_refused_in_words),
+		cmocka_unit_test(too_much_overlap_is_refused_in_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
