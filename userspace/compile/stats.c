@@ -58,6 +58,21 @@ static int fill_space(const struct image *image, struct entry *entries, struct s
 	return ret->filters ? measure(entries, ret->filters, ret) : 0;
 }
 
+/* What the tables guarantee, whatever the packet. */
+static void read_tables(const struct image *image, unsigned index, struct space_stats *ret)
+{
+	const struct image_table *spaces = &image->tables[XI_TABLE_SPACE];
+	const struct image_table *lists = &image->tables[XI_TABLE_DENSE];
+	const struct xi_space *space;
+
+	if (index >= spaces->count)
+		return;
+	space = &((const struct xi_space *)spaces->data)[index];
+	ret->bound = space->shapes < XI_ALIVE_MAX ? space->shapes : XI_ALIVE_MAX;
+	if (space->dense && space->dense <= lists->count)
+		ret->dense = ((const struct xi_dense *)lists->data)[space->dense - 1].filters;
+}
+
 int image_stats(const struct image *image, struct space_stats ret[XI_SPACES])
 {
 	struct entry *entries = malloc((image->count + 1) * sizeof(*entries));
@@ -77,6 +92,7 @@ int image_stats(const struct image *image, struct space_stats ret[XI_SPACES])
 					      .iface_class = classes ? iface_class : -1,
 					      .frag = i & 1};
 		err = fill_space(image, entries, space);
+		read_tables(image, i, space);
 		count += space->filters > 0;
 	}
 	free(entries);

@@ -6,11 +6,13 @@
 
 static json_t *space_json(const struct space_stats *space)
 {
-	json_t *json = json_pack("{s:s, s:i, s:s, s:I, s:I, s:I, s:b}", "direction",
+	json_t *json = json_pack("{s:s, s:i, s:s, s:I, s:I, s:I, s:b, s:I, s:I}", "direction",
 				 space->dir == XI_DIR_IN ? "in" : "out", "family", space->family,
 				 "packets", space->frag ? "later fragments" : "whole", "filters",
 				 (json_int_t)space->filters, "shapes", (json_int_t)space->shapes,
-				 "alive", (json_int_t)space->alive, "exact", space->exact);
+				 "alive", (json_int_t)space->alive, "exact", space->exact,
+				 "tried_at_most", (json_int_t)space->bound, "dense",
+				 (json_int_t)space->dense);
 
 	if (json && space->iface_class >= 0)
 		json_object_set_new(
@@ -62,9 +64,11 @@ json_t *view_image(const struct image *image, double load_s, double compile_s)
 void view_print_image(FILE *out, const json_t *data)
 {
 	static const struct column spaces[] = {
-		{"direction", "direction"}, {"family", "family"},   {"interface", "interface"},
-		{"packets", "packets"},	    {"filters", "filters"}, {"shapes", "shapes"},
-		{"alive at most", "alive"},
+		{"direction", "direction"}, {"family", "family"},
+		{"interface", "interface"}, {"packets", "packets"},
+		{"filters", "filters"},	    {"shapes", "shapes"},
+		{"alive", "alive"},	    {"tried at most", "tried_at_most"},
+		{"dense", "dense"},
 	};
 	static const struct column tables[] = {
 		{"table", "table"},
@@ -87,7 +91,10 @@ void view_print_image(FILE *out, const json_t *data)
 		json_real_value(json_object_get(stats, "load_ms")),
 		json_real_value(json_object_get(stats, "compile_ms")));
 	view_table(out, json_object_get(stats, "spaces"), spaces, sizeof(spaces) / sizeof(*spaces));
-	fprintf(out, "\nalive: shapes that hold filters for the addresses of one packet\n\n");
+	fprintf(out, "\nalive: the most shapes that hold filters for the addresses of one packet; "
+		     "tried at "
+		     "most:\nno lookup tries more; dense: filters that are searched beside them in "
+		     "bounded time\n\n");
 	view_table(out, list, tables, sizeof(tables) / sizeof(*tables));
 	json_decref(list);
 }
