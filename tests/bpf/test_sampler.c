@@ -288,6 +288,49 @@ static void a_filter_too_long_for_its_jumps_is_refused(void **state)
 	assert_int_equal(epoch, 0);
 }
 
+/* Else the time to load grows with the product of the filters, and somebody waits for it. */
+static void the_verifier_takes_each_filter_by_itself(void **state)
+{
+	static char log[1 << 12];
+	LIBBPF_OPTS(bpf_prog_load_opts, how, .log_buf = log, .log_size = sizeof(log),
+		    .log_level = 4);
+	struct sampler_opts opts = {.sampler_fd = host.dp->map[DP_MAP_SAMPLER],
+				    .samples_fd = host.dp->map[DP_MAP_SAMPLES],
+				    .xdp = true};
+	const struct datapath_listener *list[XI_LISTENERS_MAX];
+	struct datapath_listener l[XI_LISTENERS_MAX];
+	struct cbpf_insn insns[XI_LISTENERS_MAX][64];
+	unsigned long processed[XI_LISTENERS_MAX + 1] = {0};
+	uint64_t seed = 8;
+	struct bpf_insn *made;
+	const char *found;
+	size_t count;
+	int fd;
+
+	for (int i = 0; i < XI_LISTENERS_MAX; i++)
+		l[i] = filter(insns[i], cbpf_random_program(&seed, insns[i], 64, XI_SAMPLE_BYTES));
+	/* Each alone, then all. */
+	for (int i = 0; i <= XI_LISTENERS_MAX; i++) {
+		for (int j = 0; j < XI_LISTENERS_MAX; j++)
+			list[j] = i == j || i == XI_LISTENERS_MAX ? &l[j] : NULL;
+		opts.listeners = list;
+		assert_int_equal(sampler_make(&opts, &made, &count), 0);
+		log[0] = '\0';
+		fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "xi_test", "GPL", made, count, &how);
+		free(made);
+		assert_true(fd >= 0);
+		close(fd);
+		found = strstr(log, "processed ");
+		assert_non_null(found);
+		processed[i] = strtoul(found + strlen("processed "), NULL, 10);
+	}
+	for (int i = 0; i < XI_LISTENERS_MAX; i++)
+		processed[0] += i ? processed[i] : 0;
+	print_message("eight filters: %lu instructions verified together, %lu one by one\n",
+		      processed[XI_LISTENERS_MAX], processed[0]);
+	assert_true(processed[XI_LISTENERS_MAX] <= 2 * processed[0]);
+}
+
 /* --------------------------------------------------------- behind the programs */
 
 static struct {
@@ -540,6 +583,7 @@ int main(void)
 		cmocka_unit_test(one_in_n_is_told_after_the_filter),
 		cmocka_unit_test(what_cannot_be_reached_is_left_out),
 		cmocka_unit_test(a_filter_too_long_for_its_jumps_is_refused),
+		cmocka_unit_test(the_verifier_takes_each_filter_by_itself),
 		cmocka_unit_test(no_verdict_changes_because_somebody_listens),
 		cmocka_unit_test(a_sample_says_what_happened),
 		cmocka_unit_test(a_packet_for_the_worker_has_its_own_source_address),

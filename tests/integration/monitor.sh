@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/daemon.sh
 daemon_lab
 udpflow=$O/tests/tools/udpflow
-plan 49
+plan 52
 
 cat >"$tmp/b/policy.yaml" <<-EOF
 	policy: lab-b
@@ -161,6 +161,30 @@ ask b monitor 'ether[200] = 1' >"$tmp/wrong.out" 2>&1 || grep -q 'first 128 byte
 ok "and a filter that looks further than a sample goes says so"
 "$O/tests/tools/ctlask" "$lab-b" '{"method":"monitor","filter":[[6,0,0]]}' | jq -e '.ok == false' >/dev/null
 ok "the daemon refuses a program that is none"
+
+# ------------------------------------------------------------- too much for the kernel
+# Filters that are long, and so many of them that they do not fit one program.
+long="udp dst port 7002"
+for i in $(seq 1 210); do
+	long="$long or udp[$((i % 40 + 8)):2] + $i = udp[$((i % 30 + 10)):2]"
+done
+for i in 1 2 3 4 5 6 7; do
+	monitor long$i --reason malformed "$long"
+done
+monitor beside 'udp port 7001'
+grep -q 'does not choose samples' "$tmp/b.log"
+ok "filters that the kernel does not take are named in the log"
+datagrams 7001 20
+datagrams 7000 20
+ask b monitor >"$tmp/wrong.out" 2>&1
+[ $? = 1 ] && grep -q 'as many listeners as there may be' "$tmp/wrong.out"
+ok "one listener more than there may be is refused"
+for i in 1 2 3 4 5 6 7; do
+	monitor_end long$i
+done
+monitor_end beside
+equal "then the daemon chooses, and chooses the same" "20 20" \
+	"$(lines beside '.local_port == 7001') $(lines beside true)"
 
 # ------------------------------------------------------------- slow and dead
 monitor slow 'udp port 7000'

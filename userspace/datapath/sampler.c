@@ -2,13 +2,14 @@
 /*
  * Classic BPF to BPF, and what stands around it; see sampler.h.
  *
- * Registers: r7 the sampler, r8 who wants the sample, r9 how many bytes of the
- * frame there are; within a filter r1 is the accumulator and r2 the index, both
- * always zero-extended, r3 and r4 are scratch, and its memory is on the stack.
- * The verifier wants no instruction that cannot be reached: those are left out.
+ * Registers: r7 the sampler; within a filter r1 is the accumulator and r2 the
+ * index, both always zero-extended, r3 and r4 are scratch, and its memory is on the
+ * stack. The verifier wants no instruction that cannot be reached: those are left
+ * out. It must not learn anything on one way through a filter that lasts beyond it,
+ * else it follows all ways of all filters: so who wants the sample and how much
+ * of a frame there is stay in the sampler, and are read each time.
  */
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <linux/filter.h>
@@ -17,13 +18,11 @@
 #include "datapath/sampler.h"
 #include "util/cbpf.h"
 
-#define A	 BPF_REG_1
-#define X	 BPF_REG_2
-#define TMP	 BPF_REG_3
-#define TMP2	 BPF_REG_4
-#define SAMPLER	 BPF_REG_7
-#define WHO	 BPF_REG_8
-#define CAPTURED BPF_REG_9
+#define A	BPF_REG_1
+#define X	BPF_REG_2
+#define TMP	BPF_REG_3
+#define TMP2	BPF_REG_4
+#define SAMPLER BPF_REG_7
 
 #define MEM_AT(word) (-(int)(4 * ((word) + 1)))
 #define KEY_AT	     MEM_AT(CBPF_MEMWORDS + 1)
@@ -32,7 +31,8 @@
 #define AT(field)  ((int)offsetof(struct xi_sampler, field))
 #define AT_FRAME   AT(sample.frame)
 #define AT_SKIP(i) ((int)(offsetof(struct xi_sampler, skip) + 4 * (i)))
-#define LENGTH_MAX INT16_MAX
+/* Jumps reach 32767; half of that keeps the time that the verifier takes below half a second. */
+#define LENGTH_MAX 16384
 
 /* What a jump goes to that is not made yet. */
 enum label { LABEL_MATCH, LABEL_NEXT, LABEL_OUT, LABEL_CBPF }; /* + index of an instruction */
@@ -153,8 +153,8 @@ static int bytes_of(uint8_t size)
 
 static void frame_fixed(struct maker *m, uint8_t size, uint8_t dst, uint32_t k)
 {
-	emit_jump(m, BPF_JMP32 | BPF_JLT | BPF_K, CAPTURED, 0, (int32_t)k + bytes_of(size),
-		  LABEL_NEXT);
+	load(m, BPF_W, TMP, SAMPLER, AT(sample.captured));
+	emit_jump(m, BPF_JMP32 | BPF_JLT | BPF_K, TMP, 0, (int32_t)k + bytes_of(size), LABEL_NEXT);
 	load(m, size, dst, SAMPLER, AT_FRAME + (int)k);
 	to_host(m, size, dst);
 }
@@ -167,9 +167,9 @@ static void frame_indexed(struct maker *m, uint8_t size, uint32_t k)
 	mov_imm(m, TMP, k);
 	emit(m, BPF_ALU64 | BPF_ADD | BPF_X, TMP, X, 0, 0);
 	emit_jump(m, BPF_JMP | BPF_JGT | BPF_K, TMP, 0, XI_SAMPLE_BYTES - bytes, LABEL_NEXT);
-	emit(m, BPF_ALU64 | BPF_MOV | BPF_X, TMP2, TMP, 0, 0);
-	emit(m, BPF_ALU64 | BPF_ADD | BPF_K, TMP2, 0, 0, bytes);
-	emit_jump(m, BPF_JMP | BPF_JGT | BPF_X, TMP2, CAPTURED, 0, LABEL_NEXT);
+	load(m, BPF_W, TMP2, SAMPLER, AT(sample.captured));
+	emit(m, BPF_ALU64 | BPF_SUB | BPF_K, TMP2, 0, 0, bytes);
+	emit_jump(m, BPF_JMP | BPF_JSGT | BPF_X, TMP, TMP2, 0, LABEL_NEXT);
 	emit(m, BPF_ALU64 | BPF_ADD | BPF_X, TMP, SAMPLER, 0, 0);
 	load(m, size, A, TMP, AT_FRAME);
 	to_host(m, size, A);
@@ -382,7 +382,9 @@ static void do_listener(struct maker *m, unsigned index, const struct datapath_l
 	if (here(m, LABEL_MATCH) || !l->insns) {
 		if (l->every > 1)
 			need_turn(m, index, l->every);
-		emit(m, BPF_ALU64 | BPF_OR | BPF_K, WHO, 0, 0, 1 << index);
+		load(m, BPF_W, TMP, SAMPLER, AT(sample.listeners));
+		emit(m, BPF_ALU | BPF_OR | BPF_K, TMP, 0, 0, 1 << index);
+		store(m, BPF_W, SAMPLER, AT(sample.listeners), TMP);
 	}
 	here(m, LABEL_NEXT);
 }
@@ -399,14 +401,13 @@ static void do_start(struct maker *m, const struct sampler_opts *opts)
 	mov_imm(m, BPF_REG_0, opts->xdp ? XDP_DROP : TC_ACT_SHOT);
 	emit(m, BPF_JMP | BPF_JNE | BPF_K, SAMPLER, 0, 1, 0);
 	emit(m, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
-	mov_imm(m, WHO, 0);
-	load(m, BPF_W, CAPTURED, SAMPLER, AT(sample.captured));
+	emit(m, BPF_ST | BPF_MEM | BPF_W, SAMPLER, 0, AT(sample.listeners), 0);
 }
 
 static void do_end(struct maker *m, const struct sampler_opts *opts)
 {
-	emit_jump(m, BPF_JMP32 | BPF_JEQ | BPF_K, WHO, 0, 0, LABEL_OUT);
-	store(m, BPF_W, SAMPLER, AT(sample.listeners), WHO);
+	load(m, BPF_W, TMP, SAMPLER, AT(sample.listeners));
+	emit_jump(m, BPF_JMP32 | BPF_JEQ | BPF_K, TMP, 0, 0, LABEL_OUT);
 	mov_imm(m, TMP, opts->epoch);
 	store(m, BPF_W, SAMPLER, AT(sample.epoch), TMP);
 	emit_wide(m, BPF_REG_1, BPF_PSEUDO_MAP_FD, (uint32_t)opts->samples_fd);
