@@ -134,9 +134,13 @@ static int receive(char **argv)
 					      .events = POLLIN};
 	puts("listening");
 	fflush(stdout);
-	while (!stop && time(NULL) < end) {
-		if (poll(wait, ports, 200) <= 0)
+	/* What has come by the time of the signal counts. */
+	while (time(NULL) < end) {
+		if (poll(wait, ports, stop ? 0 : 200) <= 0) {
+			if (stop)
+				break;
 			continue;
+		}
 		for (unsigned i = 0; i < ports; i++) {
 			ssize_t len;
 
