@@ -14,11 +14,15 @@
 SEC("xdp")
 int xi_xdp_ingress(struct xdp_md *ctx)
 {
-	void *data = (void *)(long)ctx->data, *data_end = (void *)(long)ctx->data_end;
-	const struct ethhdr *eth = data;
+	const struct ethhdr *eth;
+	void *data, *data_end;
 	bool ip;
 
 	bpf_tail_call(ctx, &xi_xdp_slots, xi_stub_index(XI_HOOK_XDP_INGRESS));
+	/* Not sooner: to a verifier of today the jump changes the packet. */
+	data = (void *)(long)ctx->data;
+	data_end = (void *)(long)ctx->data_end;
+	eth = data;
 	ip = data + sizeof(*eth) > data_end || xi_stub_is_ip(eth->h_proto);
 	xi_stub_note(XI_HOOK_XDP_INGRESS, ctx->ingress_ifindex, data_end - data, ip);
 	return ip ? XDP_DROP : XDP_PASS;
