@@ -258,10 +258,22 @@ static void settle_lone(const struct image *image, const struct xi_pkt *pkt,
 		ret->lone_action = XI_ACT_BLOCK;
 }
 
+/* An address that is not the one is the most common miss, and goes behind all others. */
+static int add_near(struct explain_answer *ret, struct explain_rows *far, uint32_t index,
+		    unsigned wrong)
+{
+	struct explain_rows *rows = wrong & (EXPLAIN_REMOTE | EXPLAIN_LOCAL) ? far : &ret->near;
+
+	if (!one_bit(wrong) || wrong & (EXPLAIN_DIR | EXPLAIN_FAMILY))
+		return 0;
+	ret->near_count++;
+	return rows->count < EXPLAIN_NEAR_MAX ? add_row(rows, index, wrong) : 0;
+}
+
 int explain(const struct image *image, const struct explain_question *q, bool near,
 	    struct explain_answer *ret)
 {
-	struct explain_rows some = {0};
+	struct explain_rows some = {0}, far = {0};
 	bool sure = false, open = false;
 	int err = 0;
 
@@ -279,16 +291,17 @@ int explain(const struct image *image, const struct explain_question *q, bool ne
 			err = add_row(&some, i, fit.open);
 		open |= !sure && !fit.wrong && fit.open;
 		sure |= !fit.wrong && !fit.open;
-		if (!near || !one_bit(fit.wrong) || fit.wrong & (EXPLAIN_DIR | EXPLAIN_FAMILY))
-			continue;
-		if (ret->near_count++ < EXPLAIN_NEAR_MAX && !err)
-			err = add_row(&ret->near, i, fit.wrong);
+		if (near && !err)
+			err = add_near(ret, &far, i, fit.wrong);
 	}
+	for (size_t i = 0; i < far.count && ret->near.count < EXPLAIN_NEAR_MAX && !err; i++)
+		err = add_row(&ret->near, far.v[i].index, far.v[i].fields);
 	if (q->pkt.flags & XI_PKT_LATER_FRAG)
 		settle_lone(image, &q->pkt, ret);
 	if (!err && open)
 		err = find_depends(image, q, &some, sure, ret);
 	free(some.v);
+	free(far.v);
 	return err;
 }
 

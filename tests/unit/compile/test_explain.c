@@ -252,6 +252,33 @@ static void a_near_miss_fails_in_one_field(void **unused)
 	image_free(image);
 }
 
+/* A port that is not the one is nearer than an address. */
+static void misses_of_an_address_come_last(void **unused)
+{
+	struct image *image = compile_text(
+		"filter-lists:\n"
+		"  net: [{src: 10.2.0.0/16, dst: me, proto: tcp, dst-port: 80, mirrored: false}]\n"
+		"  web: [{src: 10.0.0.0/8, dst: me, proto: tcp, dst-port: 443, mirrored: false}]\n"
+		"rules:\n"
+		"  - {name: net, filter-list: net, action: permit}\n"
+		"  - {name: web, filter-list: web, action: permit}\n",
+		NULL, 0, NULL);
+	struct explain_question q = {.pkt = {.family = 4,
+					     .proto = 6,
+					     .remote = {10, 1, 2, 3},
+					     .flags = XI_PKT_LOCAL_IS_ME,
+					     .local_port = 80}};
+	struct explain_answer answer;
+
+	assert_int_equal(explain(image, &q, true, &answer), 0);
+	assert_int_equal(answer.near_count, 2);
+	assert_int_equal(answer.near.count, 2);
+	assert_int_equal(answer.near.v[0].fields, EXPLAIN_LOCAL_PORT);
+	assert_int_equal(answer.near.v[1].fields, EXPLAIN_REMOTE);
+	explain_free(&answer);
+	image_free(image);
+}
+
 static struct filter open_filter(void)
 {
 	return (struct filter){.id = 9,
@@ -316,6 +343,7 @@ int main(void)
 		cmocka_unit_test(a_known_packet_is_explained_as_the_model_decides),
 		cmocka_unit_test(who_may_decide_about_a_packet_in_part_is_listed_exactly),
 		cmocka_unit_test(a_near_miss_fails_in_one_field),
+		cmocka_unit_test(misses_of_an_address_come_last),
 		cmocka_unit_test(why_a_filter_lost_names_both_values),
 	};
 
