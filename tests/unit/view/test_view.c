@@ -83,6 +83,92 @@ static json_t *quick_mode(void)
 	return view_qm(&entry, "afxdp", "database", 350000, &clock_at);
 }
 
+static void status_says_how_each_interface_is_filtered_and_why(void **state)
+{
+	static const char *const keys[] = {"name",	"state",  "in",		"out",
+					   "why",	"xdp",	  "dispatcher", "worker",
+					   "rx_queues", "queues", "zero_copy",	NULL};
+	struct view_iface ifaces[] = {
+		{.name = "eth0",
+		 .state = "filtered",
+		 .xdp = "native",
+		 .dispatcher = true,
+		 .in = "dispatcher",
+		 .out = "tcx",
+		 .rx_queues = 4},
+		{.name = "wan0",
+		 .state = "filtered",
+		 .in = "tc",
+		 .out = "clsact",
+		 .why = "another XDP program (theirs, id 7) is attached and does not share"},
+		{.name = "late0", .state = "not there"},
+	};
+	const struct view_status status = {.instance = "main",
+					   .version = "1",
+					   .policy = "p",
+					   .file = "/p.yaml",
+					   .backend = "afxdp",
+					   .ifaces = ifaces,
+					   .iface_count = 3};
+	json_t *view = view_status(&status, &clock_at), *list, *late;
+	char *text;
+
+	list = json_object_get(view, "interfaces");
+	assert_int_equal(json_array_size(list), 3);
+	for (size_t i = 0; i < 3; i++)
+		has_keys(json_array_get(list, i), keys);
+	late = json_array_get(list, 2);
+	assert_true(json_is_null(json_object_get(late, "in")));
+	assert_true(json_is_null(json_object_get(late, "why")));
+	text = printed("status", view);
+	assert_non_null(strstr(text, "\nwan0: another XDP program (theirs, id 7) is attached"));
+	/* Nothing to say of what could not be better. */
+	assert_null(strstr(text, "\neth0: "));
+	assert_non_null(strstr(text, "not there"));
+	free(text);
+	json_decref(view);
+}
+
+static void doctor_says_yes_no_and_unknown(void **state)
+{
+	const struct view_feature features[] = {
+		{"XDP", "XDP programs", "no ingress filtering", NULL, .have = true, .needed = true},
+		{"TCX", "TCX links", "clsact", "Invalid argument"},
+		{"ARENA", "arenas", "nothing", "Operation not permitted", .unknown = true},
+	};
+	const struct view_link link = {.name = "eth0",
+				       .driver = "veth",
+				       .advice = "would be filtered with native XDP",
+				       .mtu = 1500,
+				       .rx_queues = 1,
+				       .native_unknown = true};
+	json_t *list = json_array(), *links = json_array(), *data;
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	for (size_t i = 0; i < 3; i++)
+		json_array_append_new(list, view_feature(&features[i]));
+	json_array_append_new(links, view_link(&link));
+	assert_true(json_is_true(json_object_get(json_array_get(list, 0), "have")));
+	assert_true(json_is_false(json_object_get(json_array_get(list, 1), "have")));
+	assert_true(json_is_null(json_object_get(json_array_get(list, 2), "have")));
+	assert_true(json_is_null(json_object_get(json_array_get(links, 0), "native_xdp")));
+	assert_true(json_is_null(json_object_get(json_array_get(links, 0), "instance")));
+	data = json_pack("{s:s, s:s, s:o, s:o, s:b, s:s}", "release", "6.1", "machine", "x86_64",
+			 "features", list, "interfaces", links, "unknown", 1, "verdict",
+			 "It works");
+	view_print_doctor(out, data);
+	fclose(out);
+	assert_non_null(strstr(text, "  yes  XDP programs\n"));
+	assert_non_null(strstr(text, "  no   TCX links (Invalid argument): without it, clsact\n"));
+	assert_non_null(strstr(text, "  ?    arenas"));
+	assert_non_null(strstr(text, "eth0            veth, 1 receive queue, MTU 1500: would be"));
+	assert_non_null(strstr(text, "Some of this can only be found out by root.\nIt works.\n"));
+	free(text);
+	json_decref(data);
+}
+
 static void main_modes_have_the_promised_keys(void **state)
 {
 	static const char *const keys[] = {
@@ -122,7 +208,7 @@ static void quick_modes_have_the_promised_keys(void **state)
 static void filters_look_as_compile_prints_them(void **state)
 {
 	static const char *const keys[] = {
-		"id",	      "rule",	"direction", "remote",	"local", "proto", "remote_port",
+		"id",	      "rule",	"direction", "remote",	"local", "proto",    "remote_port",
 		"local_port", "action", "band",	     "packets", "bytes", "last_hit", NULL};
 	static const struct xi_hits hits = {5, 300, 40000000000};
 	static const struct view_clock moment = {.mono_ms = 100000, .real_ms = 1700000060000};
@@ -236,6 +322,8 @@ int main(void)
 		cmocka_unit_test(main_modes_have_the_promised_keys),
 		cmocka_unit_test(quick_modes_have_the_promised_keys),
 		cmocka_unit_test(filters_look_as_compile_prints_them),
+		cmocka_unit_test(status_says_how_each_interface_is_filtered_and_why),
+		cmocka_unit_test(doctor_says_yes_no_and_unknown),
 		cmocka_unit_test(stats_add_up_bpf_and_workers_by_reason),
 		cmocka_unit_test(peers_sum_up_their_sas),
 		cmocka_unit_test(text_tables_line_up_and_end_without_blanks),
