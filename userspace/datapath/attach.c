@@ -119,6 +119,10 @@ static void no_xdp_text(const struct datapath *dp, const struct dp_xdp *xdp,
 		dp_prog_text(xdp->top_id, prog, sizeof(prog));
 		snprintf(buf, size, "another XDP program (%s) is attached and does not share",
 			 prog);
+	} else if (xdp->dispatcher) {
+		snprintf(buf, size,
+			 "libxdp's dispatcher has other programs and does not take ours (%s)",
+			 strerror(iface->native_errno));
 	} else if (iface->native_errno || iface->generic_errno) {
 		if (iface->generic_errno)
 			snprintf(generic, sizeof(generic), ", nor generic ones (%s)",
