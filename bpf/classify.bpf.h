@@ -70,22 +70,32 @@ static __always_inline void xi_ask_set(struct xi_ask *ask, const struct xi_pkt *
 	}
 }
 
-/* What was found, or what the space's dense list has above it. */
-static __always_inline int xi_answer(const struct xi_pkt *pkt, const struct xi_space *space,
-				     __u64 found, struct xi_verdict *ret)
+/*
+ * The dense list of a space, before all other shapes. What it finds is the best so far, and only
+ * shapes before the limit can still win against it.
+ */
+static __always_inline void xi_walk_dense(struct xi_walk *w, bool v6)
 {
-	__u64 other;
+	const struct xi_ask *ask = &w->ask;
+	__u64 ports = ask->x | (__u64)ask->y << 16 | (__u64)ask->icmp << 32, found;
+	__u32 who = ask->proto >> 16, list = w->space->dense - 1;
 
-	if (space->dense) {
-		other = xi_dense_find(pkt, space->dense - 1, found);
-		if (other == XI_DAMAGED)
-			return -EIO;
-		if (other != XI_NOTHING)
-			found = other;
+	w->left.word[0] &= ~1ull;
+	if (!w->left.word[0])
+		w->left.nonzero &= ~1;
+	if (ask->flags & XI_PKT_LOCAL_IS_ME)
+		who |= XI_DENSE_ME;
+	if (v6)
+		found = xi_dense_find6(list, (const struct xi_dense_addrs *)ask->key, ports, who);
+	else
+		found = xi_dense_find4(list, ask->key[0], ports, who);
+	if (found == XI_DAMAGED) {
+		w->best.error = -EIO;
+	} else if ((__u32)found != XI_NO_FILTER) {
+		w->best.filter = found;
+		w->best.action = found >> 32 & 0xff;
+		w->best.limit = found >> 40;
 	}
-	ret->filter_idx = found;
-	ret->action = found >> 32;
-	return 0;
 }
 
 static __always_inline int xi_walk(const struct xi_pkt *pkt, const struct xi_space *space,
@@ -94,21 +104,26 @@ static __always_inline int xi_walk(const struct xi_pkt *pkt, const struct xi_spa
 	const struct xi_shape *shape = NULL;
 	struct xi_walk w;
 	__u64 found;
+	bool dense;
 
 	ret->filter_idx = XI_NO_FILTER;
 	ret->action = XI_ACT_NONE;
-	if (!space->shapes && !space->dense)
+	if (!space->shapes)
 		return 0;
 	xi_ask_set(&w.ask, pkt, v6);
 	if (!xi_chunk(&w.ask, space, 0, &w.left, v6))
 		return -EIO;
-	if (w.left.nonzero) {
+	dense = space->dense && (w.left.word[0] & 1);
+	if (w.left.nonzero && !dense) {
 		found = xi_probe_shape(&w.ask, space, xi_next_shape(&w.left), &shape, v6);
 		if (found == XI_DAMAGED || !shape)
 			return -EIO;
 		if (found != XI_NOTHING) {
-			if (!(shape->flags & XI_SHAPE_TWIN))
-				return xi_answer(pkt, space, found, ret);
+			if (!(shape->flags & XI_SHAPE_TWIN)) {
+				ret->filter_idx = found;
+				ret->action = found >> 32;
+				return 0;
+			}
 			/* Once more, among all of its precedence. */
 			w.left.nonzero = 0;
 			w.left.chunk = -1;
@@ -119,10 +134,14 @@ static __always_inline int xi_walk(const struct xi_pkt *pkt, const struct xi_spa
 	w.best.action = XI_ACT_NONE;
 	w.best.limit = space->shapes;
 	w.best.error = 0;
+	if (dense)
+		xi_walk_dense(&w, v6);
 	bpf_loop(XI_SHAPES_MAX + XI_CHUNKS_MAX + 1, v6 ? xi_walk_step6 : xi_walk_step4, &w, 0);
 	if (w.best.error)
 		return w.best.error;
-	return xi_answer(pkt, space, XI_FOUND(w.best.filter, w.best.action), ret);
+	ret->filter_idx = w.best.filter;
+	ret->action = w.best.action;
+	return 0;
 }
 
 static __always_inline const struct xi_space *xi_space_of(const struct xi_pkt *pkt, __u32 family)

@@ -18,21 +18,8 @@
 
 #include <xipsec/dense.h>
 
-#include "classify_maps.bpf.h"
-
-#ifndef XI_FOUND
-#define XI_NOTHING		 0xffffffffull	       /* filter XI_NO_FILTER */
-#define XI_DAMAGED		 0xffffffff00000000ull /* an index that leads nowhere */
-#define XI_FOUND(filter, action) ((__u64)(action) << 32 | (filter))
-#endif
-#ifndef xi_at
-/* The value at `index`, NULL when the table is shorter. */
-#define xi_at(table, index)                                                                        \
-	({                                                                                         \
-		__u32 __index = (index);                                                           \
-		bpf_map_lookup_elem(&table, &__index);                                             \
-	})
-#endif
+#include "classify_inside.bpf.h"
+#include "classify_walk.bpf.h"
 
 /* All ones when a < b, without a branch. */
 static __always_inline __u64 xi_below(__u64 a, __u64 b)
@@ -107,36 +94,23 @@ static __always_inline bool xi_dense_take(struct xi_dense_walk *walk, __u32 fiel
 	return true;
 }
 
-static __always_inline bool xi_dense_take6(struct xi_dense_walk *walk, __u32 field,
-					   const struct xi_dense_steps *steps, const __u8 addr[16])
-{
-	const __u64 *words = (const __u64 *)addr;
-	const struct xi_dense_step6 *step;
-
-	step = xi_at(xi_dstep6, xi_dense_search6(steps->first, steps->count, words[0], words[1]));
-	if (!step)
-		return false;
-	walk->vector[field] = step->vector;
-	walk->summary &= step->summary;
-	return true;
-}
-
-/* Ports, or type and code, and protocol. Without bits in common there is no need to look. */
+/*
+ * Ports, or type and code, and protocol. `ports`: remote | local << 16 | type and code << 32;
+ * `who`: protocol | XI_DENSE_ME.
+ */
 static __always_inline bool xi_dense_ports(struct xi_dense_walk *walk, const struct xi_dense *dense,
-					   const struct xi_pkt *pkt)
+					   __u64 ports, __u32 who)
 {
-	bool icmp = pkt->proto == XI_ICMP || pkt->proto == XI_ICMPV6;
-	__u32 x = 0, y = 0;
+	__u32 proto = who & 0xff, x = ports & 0xffff, y = ports >> 16 & 0xffff;
+	const struct xi_dense_steps *steps = &dense->field[XI_DENSE_LOCAL_PORT];
 
-	if (!(pkt->flags & XI_PKT_LATER_FRAG)) {
-		x = icmp ? 0 : pkt->remote_port;
-		y = icmp ? (__u32)pkt->icmp_type << 8 | pkt->icmp_code : pkt->local_port;
+	if (proto == XI_ICMP || proto == XI_ICMPV6) {
+		steps = &dense->field[XI_DENSE_ICMP];
+		y = ports >> 32 & 0xffff;
 	}
 	return xi_dense_take(walk, 2, &dense->field[XI_DENSE_REMOTE_PORT], x) &&
-	       xi_dense_take(walk, 3, &dense->field[icmp ? XI_DENSE_ICMP : XI_DENSE_LOCAL_PORT],
-			     y) &&
-	       xi_dense_take(walk, 4, &dense->field[XI_DENSE_PROTO],
-			     pkt->proto | (pkt->flags & XI_PKT_LOCAL_IS_ME ? 256 : 0));
+	       xi_dense_take(walk, 3, steps, y) &&
+	       xi_dense_take(walk, 4, &dense->field[XI_DENSE_PROTO], who);
 }
 
 /*
@@ -146,7 +120,7 @@ static __always_inline bool xi_dense_ports(struct xi_dense_walk *walk, const str
 __noinline __u32 xi_dense_line(const struct xi_dense_walk *walk, __u32 line)
 {
 	const struct xi_dense_line *l0, *l1, *l2, *l3, *l4;
-	__u64 words[8], any = 0;
+	__u64 word;
 	__u32 k;
 
 	if (!walk)
@@ -160,63 +134,94 @@ __noinline __u32 xi_dense_line(const struct xi_dense_walk *walk, __u32 line)
 		return XI_NO_FILTER;
 #pragma unroll
 	for (k = 0; k < 8; k++) {
-		words[k] = l0->filters[k] & l1->filters[k] & l2->filters[k] & l3->filters[k] &
-			   l4->filters[k];
-		any |= words[k];
-	}
-	if (!any)
-		return 512;
-#pragma unroll
-	for (k = 0; k < 8; k++) {
-		if (words[k])
-			return 64 * k + xi_lowest_bit(words[k]);
+		word = l0->filters[k] & l1->filters[k] & l2->filters[k] & l3->filters[k] &
+		       l4->filters[k];
+		if (word)
+			return 64 * k + xi_lowest_bit(word);
 	}
 	return 512;
 }
 
-/*
- * The best filter of dense list `index` (in xi_dense) that covers the packet: XI_FOUND()
- * when its rank is below `best`, else XI_NOTHING; XI_DAMAGED when a table is.
- */
-__noinline __u64 xi_dense_find(const struct xi_pkt *pkt, __u32 index, __u32 best)
+/* The first filter that all vectors have. The action comes with the limit: XI_DENSE_FOUND. */
+static __always_inline __u64 xi_dense_first(struct xi_dense_walk *walk,
+					    const struct xi_dense *dense)
 {
 	const struct xi_dense_filter *filter;
-	struct xi_dense_walk walk = {.summary = ~0ull};
-	const struct xi_dense *dense = xi_at(xi_dense, index);
 	__u32 i, line, at;
-	bool ok;
 
-	if (!pkt || !dense)
-		return XI_DAMAGED;
-	if (pkt->family == 6)
-		ok = xi_dense_take6(&walk, 0, &dense->field[XI_DENSE_REMOTE], pkt->remote) &&
-		     xi_dense_take6(&walk, 1, &dense->field[XI_DENSE_LOCAL], pkt->local);
-	else
-		ok = xi_dense_take(&walk, 0, &dense->field[XI_DENSE_REMOTE],
-				   bpf_ntohl(*(const __u32 *)pkt->remote)) &&
-		     xi_dense_take(&walk, 1, &dense->field[XI_DENSE_LOCAL],
-				   bpf_ntohl(*(const __u32 *)pkt->local));
-	if (!ok)
-		return XI_DAMAGED;
-	if (!walk.summary)
-		return XI_NOTHING;
-	if (!xi_dense_ports(&walk, dense, pkt))
-		return XI_DAMAGED;
 	for (i = 0; i < XI_DENSE_LINES; i++) {
-		if (!walk.summary)
+		if (!walk->summary)
 			break;
-		line = xi_lowest_bit(walk.summary) >> 3;
-		walk.summary &= ~(0xffull << 8 * line);
-		at = xi_dense_line(&walk, line);
+		line = xi_lowest_bit(walk->summary) >> 3;
+		walk->summary &= ~(0xffull << 8 * line);
+		at = xi_dense_line(walk, line);
 		if (at == 512)
 			continue;
 		filter = xi_at(xi_dfilter, dense->first_filter + 512 * line + at);
 		if (!filter)
 			return XI_DAMAGED;
-		return filter->filter < best ? XI_FOUND(filter->filter, filter->action)
-					     : XI_NOTHING;
+		return XI_FOUND(filter->filter, filter->action | filter->limit << 8);
 	}
 	return XI_NOTHING;
+}
+
+/*
+ * The best filter of dense list `index` (in xi_dense) that covers an IPv4 packet, whose
+ * addresses are remote | local << 32 as they lie in memory: XI_FOUND(filter, action | limit << 8),
+ * XI_NOTHING, or XI_DAMAGED when a table is.
+ */
+__noinline __u64 xi_dense_find4(__u32 index, __u64 addrs, __u64 ports, __u32 who)
+{
+	struct xi_dense_walk walk = {.summary = ~0ull};
+	const struct xi_dense *dense = xi_at(xi_dense, index);
+
+	if (!dense || !xi_dense_take(&walk, 0, &dense->field[XI_DENSE_REMOTE], bpf_ntohl(addrs)) ||
+	    !xi_dense_take(&walk, 1, &dense->field[XI_DENSE_LOCAL], bpf_ntohl(addrs >> 32)))
+		return XI_DAMAGED;
+	/* Without bits in common there is no need to look. */
+	if (!walk.summary)
+		return XI_NOTHING;
+	if (!xi_dense_ports(&walk, dense, ports, who))
+		return XI_DAMAGED;
+	return xi_dense_first(&walk, dense);
+}
+
+struct xi_dense_addrs {
+	__u64 word[4]; /* remote, local, as they lie in memory */
+};
+
+static __always_inline bool xi_dense_take6(struct xi_dense_walk *walk, __u32 field,
+					   const struct xi_dense_steps *steps, __u64 upper,
+					   __u64 lower)
+{
+	const struct xi_dense_step6 *step;
+
+	step = xi_at(xi_dstep6, xi_dense_search6(steps->first, steps->count, upper, lower));
+	if (!step)
+		return false;
+	walk->vector[field] = step->vector;
+	walk->summary &= step->summary;
+	return true;
+}
+
+/* The same for IPv6. */
+__noinline __u64 xi_dense_find6(__u32 index, const struct xi_dense_addrs *addrs, __u64 ports,
+				__u32 who)
+{
+	struct xi_dense_walk walk = {.summary = ~0ull};
+	const struct xi_dense *dense = xi_at(xi_dense, index);
+
+	if (!addrs || !dense ||
+	    !xi_dense_take6(&walk, 0, &dense->field[XI_DENSE_REMOTE], addrs->word[0],
+			    addrs->word[1]) ||
+	    !xi_dense_take6(&walk, 1, &dense->field[XI_DENSE_LOCAL], addrs->word[2],
+			    addrs->word[3]))
+		return XI_DAMAGED;
+	if (!walk.summary)
+		return XI_NOTHING;
+	if (!xi_dense_ports(&walk, dense, ports, who))
+		return XI_DAMAGED;
+	return xi_dense_first(&walk, dense);
 }
 
 /* The first rectangle in one line of two vectors, as xi_dense_line(). */

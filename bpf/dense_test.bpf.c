@@ -10,7 +10,6 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
-#include "classify.bpf.h"
 #include "dense.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -35,16 +34,35 @@ struct {
 
 __u32 count;	   /* packets of the trace to ask about */
 __u32 dense_index; /* which list */
-__u32 best;	   /* only better ranks count */
 
 static int dense_step(__u32 i, void *unused)
 {
 	struct xi_pkt *pkt = bpf_map_lookup_elem(&xi_trace, &i);
 	__u64 *answer = bpf_map_lookup_elem(&xi_answers, &i);
 
+	struct xi_dense_addrs addrs;
+	__u64 ports = 0;
+	__u32 who;
+
 	if (!answer || !pkt)
 		return 1;
-	*answer = xi_dense_find(pkt, dense_index, best);
+	if (pkt->flags & XI_PKT_LATER_FRAG)
+		ports = 0;
+	else if (pkt->proto == XI_ICMP || pkt->proto == XI_ICMPV6)
+		ports = (__u64)(pkt->icmp_type << 8 | pkt->icmp_code) << 32;
+	else
+		ports = pkt->remote_port | (__u64)pkt->local_port << 16;
+	who = pkt->proto | (pkt->flags & XI_PKT_LOCAL_IS_ME ? XI_DENSE_ME : 0);
+	if (pkt->family == 6) {
+		__builtin_memcpy(addrs.word, pkt->remote, 16);
+		__builtin_memcpy(addrs.word + 2, pkt->local, 16);
+		*answer = xi_dense_find6(dense_index, &addrs, ports, who);
+	} else {
+		*answer = xi_dense_find4(dense_index,
+					 *(const __u32 *)pkt->remote |
+						 (__u64) * (const __u32 *)pkt->local << 32,
+					 ports, who);
+	}
 	return 0;
 }
 

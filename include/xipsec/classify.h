@@ -95,7 +95,7 @@ struct xi_space {
 	__u32 fields;		     /* bit n: probe[n] is on */
 	__u32 rows;		     /* index in xi_rows, or in xi_rows_big */
 	__u32 large;
-	__u32 dense; /* 0: none; else 1 + the index in xi_dense of what is searched beside */
+	__u32 dense; /* 0: none; else 1 + the index in xi_dense of the list that is shape 0 */
 	struct xi_probe probe[XI_PROBE_FIELDS];
 };
 XI_ASSERT_SIZE(struct xi_space, 408);
@@ -110,7 +110,7 @@ XI_ASSERT_SIZE(struct xi_space, 408);
  * The most shapes that may be alive for one packet: what a lookup tries at worst.
  * Filters of shapes beyond that go to a dense list (xipsec/dense.h).
  */
-#define XI_ALIVE_MAX 256
+#define XI_ALIVE_MAX 128
 
 struct xi_row {
 	__u64 shapes[XI_ROW_WORDS]; /* bit 0 of the first word: the highest precedence */

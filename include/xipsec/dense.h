@@ -10,6 +10,9 @@
  * The AND of the packet's vectors is the set of filters that cover it, the
  * first bit the best. Nothing is tried in vain, whatever overlaps whatever:
  *
+ * In its space it takes the place of the first shape (xi_space.dense), with a bit in
+ * the rows like the others: packets that none of its filters can cover pass it by.
+ *
  *   XI_DENSE_FIELDS - 1 binary searches of at most XI_DENSE_HALVINGS steps, and
  *   at most XI_DENSE_LINES lines of each of the vectors found
  *
@@ -30,9 +33,10 @@ enum xi_dense_field {
 	XI_DENSE_REMOTE_PORT,
 	XI_DENSE_LOCAL_PORT, /* or XI_DENSE_ICMP: a packet has either */
 	XI_DENSE_ICMP,	     /* type << 8 | code */
-	XI_DENSE_PROTO,	     /* protocol, and 256 when the local address is ours */
+	XI_DENSE_PROTO,	     /* protocol, and XI_DENSE_ME */
 	XI_DENSE_FIELDS,
 };
+#define XI_DENSE_ME 256 /* the local address is one of ours */
 
 /* The steps of one field: in xi_dstep, IPv6 addresses in xi_dstep6. */
 struct xi_dense_steps {
@@ -71,8 +75,10 @@ XI_ASSERT_SIZE(struct xi_dense_line, 64);
 
 struct xi_dense_filter {
 	__u32 filter; /* index in xi_filter = rank */
+	__u32 limit;  /* shapes of the space from here on cannot win against it */
 	enum xi_action action;
+	__u32 pad;
 };
-XI_ASSERT_SIZE(struct xi_dense_filter, 8);
+XI_ASSERT_SIZE(struct xi_dense_filter, 16);
 
 #endif

@@ -255,12 +255,14 @@ static struct xi_pkt draw_packet(const struct filter *filters, size_t count)
 
 #define RANDOM_PACKETS 400
 
+static uint32_t alive_max; /* 0: as compiled usually */
+
 static void random_policy(uint64_t seed, size_t count, const struct taste *taste,
 			  enum compile_rows rows)
 {
 	struct filter *filters = calloc(count, sizeof(*filters));
 	struct xi_pkt *pkts = calloc(RANDOM_PACKETS, sizeof(*pkts));
-	struct compile_opts opts = {.seed = seed, .rows = rows};
+	struct compile_opts opts = {.seed = seed, .rows = rows, .alive_max = alive_max};
 	struct image *image;
 	char what[64];
 
@@ -307,6 +309,21 @@ static void random_policies_with_rows(void **unused)
 	for (uint64_t seed = 1; seed <= rounds(150, 2000); seed++)
 		random_policy(seed, 1 + seed % 300, &taste, COMPILE_ROWS_ALWAYS);
 	report("with rows");
+}
+
+/* Only few shapes may be alive at once, so most filters are in dense lists. */
+static void random_policies_with_dense_lists(void **unused)
+{
+	const struct taste taste = {20, 5, 10, 40, 40, 70, false, false};
+	const struct taste twins = {50, 0, 0, 40, 0, 0, false, true};
+
+	for (uint64_t seed = 1; seed <= rounds(150, 2000); seed++) {
+		alive_max = 1 + seed % 9;
+		random_policy(seed, 1 + seed % 300, &taste, COMPILE_ROWS_AUTO);
+		random_policy(seed, 1 + seed % 300, &twins, COMPILE_ROWS_AUTO);
+	}
+	alive_max = 0;
+	report("dense lists");
 }
 
 /* More than 512 shapes: a lookup reads several lines of each row. */
@@ -570,6 +587,7 @@ int main(void)
 		cmocka_unit_test(empty_list_matches_nothing),
 		cmocka_unit_test(random_policies_without_rows),
 		cmocka_unit_test(random_policies_with_rows),
+		cmocka_unit_test(random_policies_with_dense_lists),
 		cmocka_unit_test(random_policies_of_many_shapes),
 		cmocka_unit_test(random_port_ranges_in_one_cell),
 		cmocka_unit_test(random_policies_of_me_beside_addresses),

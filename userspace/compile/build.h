@@ -22,7 +22,7 @@ struct entry {
 	uint8_t family;
 	bool proto_given, me;
 	uint8_t proto;
-	uint32_t shape; /* counted from the space's first */
+	uint32_t shape; /* counted from the space's first; 0 in a dense list */
 	struct xi_rect rect;
 };
 
@@ -39,6 +39,7 @@ struct build {
 	struct tab cells; /* of the space at hand */
 	uint64_t seed;
 	enum compile_rows rows;
+	uint32_t alive_max;
 	struct diag *diag; /* may be NULL */
 };
 

@@ -19,7 +19,6 @@
 typedef unsigned __int128 wide;
 
 #define WORDS_MAX (8 * XI_DENSE_LINES)
-#define ME	  256 /* of the protocol's field */
 
 /* The values of one field that one filter covers. */
 struct span {
@@ -91,11 +90,11 @@ static unsigned field_spans(const struct entry *e, enum xi_dense_field field,
 		break;
 	case XI_DENSE_PROTO: {
 		struct span protos = {e->proto_given ? e->proto : 0,
-				      e->proto_given ? e->proto : ME - 1};
+				      e->proto_given ? e->proto : XI_DENSE_ME - 1};
 
 		if (!e->me)
 			spans[n++] = protos;
-		spans[n++] = (struct span){protos.first + ME, protos.last + ME};
+		spans[n++] = (struct span){protos.first + XI_DENSE_ME, protos.last + XI_DENSE_ME};
 		break;
 	}
 	case XI_DENSE_FIELDS:
@@ -126,7 +125,7 @@ static wide field_top(enum xi_dense_field field, uint8_t family)
 	case XI_DENSE_ICMP:
 		return 65535;
 	case XI_DENSE_PROTO:
-		return 2 * ME - 1;
+		return 2 * XI_DENSE_ME - 1;
 	case XI_DENSE_FIELDS:
 		break;
 	}
@@ -294,9 +293,10 @@ static int fill(struct dense *d, int64_t index, bool ports)
 	int err = filters < 0 ? filters : 0;
 
 	for (size_t i = 0; !err && i < d->count; i++)
-		*build_at(d->build, DFILTER, struct xi_dense_filter,
-			  filters + i) = (struct xi_dense_filter){d->entries[i]->rect.filter,
-								  d->entries[i]->rect.action};
+		*build_at(d->build, DFILTER, struct xi_dense_filter, filters + i) =
+			(struct xi_dense_filter){.filter = d->entries[i]->rect.filter,
+						 .limit = d->entries[i]->shape,
+						 .action = d->entries[i]->rect.action};
 	for (int f = 0; !err && f < XI_DENSE_FIELDS; f++)
 		if (!ports || f == XI_DENSE_REMOTE_PORT || f == XI_DENSE_LOCAL_PORT)
 			err = add_field(d, f, &dense.field[f]);
@@ -399,59 +399,48 @@ static int refuse(const struct build *build, const struct alive *alive, uint32_t
 	return -EINVAL;
 }
 
-/* Entries that were moved go behind those that stay, both in order. Returns how many stay. */
-static int divide(const struct alive *alive, struct entry *entries, size_t count, size_t *ret)
+/* Entries that are to move go before those that stay, both in order. */
+static int divide(const struct alive *alive, struct entry *entries, size_t count, size_t moved)
 {
-	struct entry *gone = malloc(count * sizeof(*gone));
-	size_t stay = 0, go = 0;
+	struct entry *stay = malloc((count - moved + 1) * sizeof(*stay));
+	size_t n = 0, m = 0;
 
-	if (!gone)
+	if (!stay)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++) {
 		if (alive_moved(alive, entries[i].shape))
-			gone[go++] = entries[i];
+			entries[m++] = entries[i];
 		else
-			entries[stay++] = entries[i];
+			stay[n++] = entries[i];
 	}
-	memcpy(&entries[stay], gone, go * sizeof(*gone));
-	free(gone);
-	*ret = stay;
+	memcpy(&entries[m], stay, n * sizeof(*stay));
+	free(stay);
 	return 0;
 }
 
-int dense_pick(struct build *build, struct entry *entries, size_t *count, uint32_t shapes,
+int dense_pick(struct build *build, struct entry *entries, size_t count, uint32_t shapes,
 	       const struct alive_depths *remote, const struct alive_depths *local, uint32_t budget,
-	       uint32_t *ret_list)
+	       size_t capacity, size_t *ret_moved)
 {
 	struct alive *alive = NULL;
-	int64_t moved, list;
-	size_t stay;
+	int64_t moved;
 	int err;
 
-	*ret_list = DENSE_NONE;
+	*ret_moved = 0;
 	if (shapes <= budget)
 		return 0;
-	err = alive_open(entries, *count, shapes, remote, local, &alive);
+	err = alive_open(entries, count, shapes, remote, local, &alive);
 	if (err)
 		return err;
-	moved = alive_limit(alive, budget, XI_DENSE_MAX);
+	moved = alive_limit(alive, budget, capacity);
 	if (moved == -E2BIG)
 		err = refuse(build, alive, budget);
 	else if (moved < 0)
 		err = moved;
-	if (err || !moved)
-		goto out;
-	err = divide(alive, entries, *count, &stay);
-	if (err)
-		goto out;
-	list = dense_build(build, entries + stay, *count - stay);
-	if (list < 0) {
-		err = list;
-		goto out;
-	}
-	*count = stay;
-	*ret_list = list;
-out:
+	else if (moved)
+		err = divide(alive, entries, count, moved);
+	if (!err)
+		*ret_moved = moved;
 	alive_close(alive);
 	return err;
 }

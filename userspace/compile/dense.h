@@ -6,8 +6,9 @@
 #include "compile/alive.h"
 
 /*
- * Makes a dense list of these entries of one space, in any order. Returns its
- * index in xi_dense, or -E2BIG for more than XI_DENSE_MAX, -ENOMEM.
+ * Makes a dense list of these entries of one space, in any order; entries[].shape
+ * is the shape from which on nothing can win against the entry. Returns its index
+ * in xi_dense, or -E2BIG for more than XI_DENSE_MAX, -ENOMEM.
  */
 int64_t dense_build(struct build *build, const struct entry *entries, size_t count);
 
@@ -17,17 +18,14 @@ int64_t dense_build(struct build *build, const struct entry *entries, size_t cou
  */
 int64_t dense_build_rects(struct build *build, const struct xi_rect *rects, size_t count);
 
-#define DENSE_NONE UINT32_MAX
-
 /*
- * Sees to it that at most `budget` shapes are alive for one packet: the entries
- * of shapes that are too many go into a dense list, those that stay keep their
- * order (entries[].shape is not numbered anew). `shapes` and the depths are as
- * alive_open() wants them. *ret_list is an index in xi_dense, or DENSE_NONE when
- * nothing had to go. -EINVAL with the rules named in diag when it cannot be done.
+ * Sees to it that at most `budget` shapes are alive for one packet: puts the entries
+ * of shapes that are too many before the others, each part in the order it had, and
+ * says how many these are in *ret_moved, `capacity` at most. `shapes` and the depths are as
+ * alive_open() wants them. -EINVAL with the rules named in diag when it cannot be done.
  */
-int dense_pick(struct build *build, struct entry *entries, size_t *count, uint32_t shapes,
+int dense_pick(struct build *build, struct entry *entries, size_t count, uint32_t shapes,
 	       const struct alive_depths *remote, const struct alive_depths *local, uint32_t budget,
-	       uint32_t *ret_list);
+	       size_t capacity, size_t *ret_moved);
 
 #endif

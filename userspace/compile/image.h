@@ -63,6 +63,7 @@ struct compile_opts {
 	size_t me_count;
 	uint64_t seed;		/* hash key of the tables; 0 = fixed, for tests */
 	enum compile_rows rows; /* for tests and benchmarks */
+	uint32_t alive_max;	/* for tests; 0 = XI_ALIVE_MAX */
 	bool no_tables;		/* only the filters: for explain and check */
 };
 

@@ -236,11 +236,10 @@ static int add_cell(struct build *build, const struct entry *entries, size_t cou
 static int add_cells(struct build *build, struct xi_space *space, struct entry *entries,
 		     size_t count)
 {
-	struct xi_rect *rects = malloc(count * sizeof(*rects));
+	struct xi_rect *rects = malloc((count + 1) * sizeof(*rects));
 	size_t to, group = 0;
 	int err = rects ? 0 : -ENOMEM;
 
-	space->first_shape = build->tab[XI_TABLE_SHAPE].count;
 	for (size_t i = 0; !err && i < count; i = to) {
 		bool new_group = !i || compare_group(&entries[i - 1], &entries[i]);
 
@@ -319,30 +318,84 @@ static uint32_t number_shapes(struct entry *entries, size_t count)
 	return shapes;
 }
 
+/* How many shapes these sorted entries make, and the first entry of each. */
+static size_t shape_starts(const struct entry *entries, size_t count, const struct entry **starts)
+{
+	size_t shapes = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (i && !compare_group(&entries[i - 1], &entries[i]) &&
+		    entries[i - 1].me == entries[i].me)
+			continue;
+		starts[shapes++] = &entries[i];
+	}
+	return shapes;
+}
+
+/*
+ * The first shape: a dense list of the first `moved` entries. Against one of them only shapes
+ * of its own group and of those before can win.
+ */
+static int add_dense(struct build *build, struct xi_space *space, struct entry *entries,
+		     size_t count, size_t moved)
+{
+	const struct entry **starts = malloc((count - moved + 1) * sizeof(*starts));
+	size_t shapes;
+	int64_t list, index;
+
+	if (!starts)
+		return -ENOMEM;
+	shapes = shape_starts(entries + moved, count - moved, starts);
+	for (size_t i = 0; i < moved; i++) {
+		size_t lo = 0, hi = shapes;
+
+		while (lo < hi) {
+			size_t mid = (lo + hi) / 2;
+
+			if (compare_group(starts[mid], &entries[i]) <= 0)
+				lo = mid + 1;
+			else
+				hi = mid;
+		}
+		entries[i].shape = 1 + lo;
+	}
+	free(starts);
+	list = dense_build(build, entries, moved);
+	index = list < 0 ? list : tab_add(&build->tab[XI_TABLE_SHAPE], 1);
+	if (index < 0)
+		return index;
+	build_at(build, SHAPE, struct xi_shape, index)->family = entries[0].family;
+	space->dense = list + 1;
+	for (size_t i = 0; i < moved; i++)
+		entries[i].shape = 0;
+	space->shapes = 1;
+	return 0;
+}
+
 static int build_space(struct build *build, unsigned index)
 {
 	/* What rows tell apart when they must, see choose_fields(). */
 	static const struct alive_depths depths[2] = {
-		{.at = {[0] = true, [16] = true, [24] = true, [32] = true}},
+		{.at = {[0 ... 16] = true, [24] = true, [32] = true}},
 		{.at = {[0] = true, [48] = true, [64] = true, [128] = true}},
 	};
 	struct xi_space space = {.loaded = XI_SPACE_LOADED};
-	uint32_t shapes, dense;
 	struct entry *entries;
-	size_t count;
+	size_t count, moved = 0;
 	int err = space_entries(build->image, index, &entries, &count);
 
 	*build_at(build, SPACE, struct xi_space, index) = space;
 	if (err || !entries)
 		return err;
-	shapes = number_shapes(entries, count);
-	err = dense_pick(build, entries, &count, shapes, &depths[index >> 2 & 1],
-			 &depths[index >> 2 & 1], XI_ALIVE_MAX, &dense);
-	if (!err && dense != DENSE_NONE)
-		space.dense = dense + 1;
+	err = dense_pick(build, entries, count, number_shapes(entries, count),
+			 &depths[index >> 2 & 1], &depths[index >> 2 & 1], build->alive_max,
+			 XI_DENSE_MAX, &moved);
+	space.first_shape = build->tab[XI_TABLE_SHAPE].count;
+	if (!err && moved)
+		err = add_dense(build, &space, entries, count, moved);
 	build->cells.count = 0;
-	if (!err && count)
-		err = add_cells(build, &space, entries, count);
+	if (!err)
+		err = add_cells(build, &space, entries + moved, count - moved);
 	if (!err && space.shapes > XI_SHAPES_MAX) {
 		if (build->diag)
 			diag_add(build->diag, DIAG_ERROR, NULL, NULL,
@@ -352,9 +405,9 @@ static int build_space(struct build *build, unsigned index)
 		err = -EINVAL;
 	}
 	space.chunks = (space.shapes + XI_CHUNK_SHAPES - 1) / XI_CHUNK_SHAPES;
-	if (!err && count)
+	if (!err)
 		err = build_buckets(build, &space, index & 4);
-	if (!err && count)
+	if (!err)
 		err = build_rows(build, &space, entries, count);
 	*build_at(build, SPACE, struct xi_space, index) = space;
 	free(entries);
@@ -413,7 +466,10 @@ static int build_filters(struct build *build)
 
 int build_tables(struct image *image, const struct compile_opts *opts, struct diag *diag)
 {
-	struct build build = {.image = image, .diag = diag, .rows = opts->rows};
+	struct build build = {.image = image,
+			      .diag = diag,
+			      .rows = opts->rows,
+			      .alive_max = opts->alive_max ? opts->alive_max : XI_ALIVE_MAX};
 	int err = -ENOMEM;
 
 	build.seed = opts->seed ? opts->seed : 0x7869707365630001ull;

@@ -266,29 +266,31 @@ static struct build build_new(struct image *image, struct diag *diag)
 	return build;
 }
 
-static void what_is_too_much_becomes_a_dense_list(void **unused)
+static void what_is_too_much_is_picked(void **unused)
 {
 	struct entry *entries = nested(7);
 	struct diag diag = {0};
 	struct build build = build_new(NULL, &diag);
-	size_t count = NEST_PAIRS * 7, stay = count;
+	size_t count = NEST_PAIRS * 7, moved = 1;
 	struct alive *alive = NULL;
-	uint32_t list = 7, budget = 64;
+	uint32_t budget = 64;
 
-	assert_int_equal(
-		dense_pick(&build, entries, &stay, NEST_PAIRS, NULL, NULL, NEST_PAIRS, &list), 0);
-	assert_int_equal(list, DENSE_NONE);
-	assert_int_equal(stay, count);
-	assert_int_equal(dense_pick(&build, entries, &stay, NEST_PAIRS, NULL, NULL, budget, &list),
+	assert_int_equal(dense_pick(&build, entries, count, NEST_PAIRS, NULL, NULL, NEST_PAIRS,
+				    XI_DENSE_MAX, &moved),
 			 0);
-	assert_int_equal(list, 0);
-	assert_int_equal(stay, budget * 7);
+	assert_int_equal(moved, 0);
+	assert_int_equal(dense_pick(&build, entries, count, NEST_PAIRS, NULL, NULL, budget,
+				    XI_DENSE_MAX, &moved),
+			 0);
+	assert_int_equal(moved, count - budget * 7);
 	for (size_t i = 1; i < count; i++)
-		assert_true(i == stay || entries[i - 1].rect.filter < entries[i].rect.filter);
-	assert_int_equal(build.tab[XI_TABLE_DFILTER].count, count - stay);
-	assert_int_equal(alive_open(entries, stay, NEST_PAIRS, NULL, NULL, &alive), 0);
+		assert_true(i == moved || entries[i - 1].rect.filter < entries[i].rect.filter);
+	assert_int_equal(alive_open(entries + moved, count - moved, NEST_PAIRS, NULL, NULL, &alive),
+			 0);
 	assert_int_equal(alive_most(alive, NULL), budget);
 	alive_close(alive);
+	assert_int_equal(dense_build(&build, entries, moved), 0);
+	assert_int_equal(build.tab[XI_TABLE_DFILTER].count, moved);
 	build_free(&build);
 	diag_free(&diag);
 	free(entries);
@@ -301,18 +303,17 @@ static void what_is_too_much_for_it_is_refused_in_words(void **unused)
 	struct image image = {.filters = filters, .count = NEST_PAIRS * 10};
 	struct diag diag = {0};
 	struct build build = build_new(&image, &diag);
-	size_t stay = NEST_PAIRS * 10;
-	uint32_t list = 7;
+	size_t moved = 7;
 
 	assert_non_null(filters);
 	for (size_t i = 0; i < image.count; i++) {
 		filters[i].rule = i / 10 % 5;
 		filters[i].rule_name = filters[i].rule % 2 ? "odd" : "even";
 	}
-	assert_int_equal(dense_pick(&build, entries, &stay, NEST_PAIRS, NULL, NULL, 64, &list),
+	assert_int_equal(dense_pick(&build, entries, image.count, NEST_PAIRS, NULL, NULL, 64,
+				    XI_DENSE_MAX, &moved),
 			 -EINVAL);
-	assert_int_equal(list, DENSE_NONE);
-	assert_int_equal(stay, image.count);
+	assert_int_equal(moved, 0);
 	assert_int_equal(diag.errors, 1);
 	assert_string_equal(
 		diag.entries[0].text,
@@ -334,7 +335,7 @@ int main(void)
 		cmocka_unit_test(a_limit_is_kept_or_refused),
 		cmocka_unit_test(small_shapes_go_first),
 		cmocka_unit_test(no_filters_no_shapes),
-		cmocka_unit_test(what_is_too_much_becomes_a_dense_list),
+		cmocka_unit_test(what_is_too_much_is_picked),
 		cmocka_unit_test(what_is_too_much_for_it_is_refused_in_words),
 	};
 
