@@ -61,12 +61,20 @@ static int unreachable(int rc)
 
 static json_t *exchange(FILE *stream, const json_t *question)
 {
+	json_t *answer = NULL;
 	json_error_t error;
+	char *line = NULL;
+	size_t size = 0;
+	ssize_t len;
 
 	if (json_dumpf(question, stream, JSON_COMPACT) || fputc('\n', stream) == EOF ||
 	    fflush(stream))
 		return NULL;
-	return json_loadf(stream, JSON_DISABLE_EOF_CHECK, &error);
+	len = getline(&line, &size, stream);
+	if (len > 0)
+		answer = json_loadb(line, len, 0, &error);
+	free(line);
+	return answer;
 }
 
 static int explain_failure(const json_t *answer)

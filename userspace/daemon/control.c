@@ -207,6 +207,29 @@ void control_reply(struct control_request *request, json_t *answer)
 	json_decref(answer);
 }
 
+static void free_text(const void *text, size_t len, void *arg)
+{
+	free((void *)text);
+}
+
+void control_reply_text(struct control_request *request, char *text, size_t len)
+{
+	struct client *client = request->client;
+	struct evbuffer *out;
+
+	if (!client || !text) {
+		control_reply(request, NULL);
+		free(text);
+		return;
+	}
+	client->request = NULL;
+	out = bufferevent_get_output(client->bev);
+	if (evbuffer_add_reference(out, text, len, free_text, NULL))
+		free(text);
+	evbuffer_add(out, "\n", 1);
+	free(request);
+}
+
 struct control_stream *control_stream_begin(struct control_request *request, json_t *answer,
 					    void (*closed)(void *arg), void *arg)
 {

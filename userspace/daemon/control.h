@@ -29,6 +29,8 @@ void control_close(struct control *control); /* removes the socket; NULL is fine
 
 /* Sends the answer, if somebody still waits for it. Takes over the reference. */
 void control_reply(struct control_request *request, json_t *answer);
+/* The same with an answer that is written already; takes over the memory. NULL: there was none. */
+void control_reply_text(struct control_request *request, char *text, size_t len);
 
 /*
  * Answers and then keeps the connection for lines of the daemon's own; the client

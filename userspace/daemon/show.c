@@ -39,6 +39,8 @@ struct show_view {
 	const char *name;
 	bool ask_ike, ask_esp;
 	json_t *(*make)(struct gather *gather);
+	/* Instead, for long ones: the answer as text. NULL without memory. */
+	char *(*write)(struct gather *gather, size_t *ret_len);
 };
 
 /* ------------------------------------------------------------------- views */
@@ -129,33 +131,53 @@ static json_t *make_policy(struct gather *gather)
 	return data;
 }
 
-static json_t *filters(struct gather *gather, bool exemptions_only)
+/* The whole answer as text; NULL without memory. */
+static char *filters(struct gather *gather, bool exemptions_only, size_t *ret_len)
 {
+	static const char begin[] = "{\"ok\":true,\"data\":[", end[] = "]}";
 	struct daemon *d = gather->daemon;
 	struct xi_hits *counts = calloc(d->image->count + 1, sizeof(*counts));
-	json_t *list = json_array();
-	bool counted;
+	size_t room = sizeof(begin) + VIEW_FILTER_MAX + 256 * d->image->count, at;
+	char *text = malloc(room), *more;
+	bool counted, first = true;
 
 	counted = counts && !datapath_filter_counts(d->dp, counts, d->image->count);
-	for (size_t i = 0; i < d->image->count; i++) {
+	at = text ? (size_t)sprintf(text, "%s", begin) : 0;
+	for (size_t i = 0; text && i < d->image->count; i++) {
 		const struct filter *filter = &d->image->filters[i];
 
-		if (!exemptions_only || filter->rule == FILTER_BUILTIN)
-			json_array_append_new(list, view_filter(filter, counted ? &counts[i] : NULL,
-								&gather->clock));
+		if (exemptions_only && filter->rule != FILTER_BUILTIN)
+			continue;
+		if (room - at < VIEW_FILTER_MAX + sizeof(end) + 1) {
+			room += room / 2 + VIEW_FILTER_MAX;
+			more = realloc(text, room);
+			if (!more)
+				free(text);
+			text = more;
+			if (!text)
+				break;
+		}
+		if (!first)
+			text[at++] = ',';
+		first = false;
+		at += view_filter_line(text + at, filter, counted ? &counts[i] : NULL,
+				       &gather->clock);
 	}
+	if (text)
+		at += sprintf(text + at, "%s", end);
 	free(counts);
-	return list;
+	*ret_len = at;
+	return text;
 }
 
-static json_t *make_filters(struct gather *gather)
+static char *write_filters(struct gather *gather, size_t *ret_len)
 {
-	return filters(gather, false);
+	return filters(gather, false, ret_len);
 }
 
-static json_t *make_exemptions(struct gather *gather)
+static char *write_exemptions(struct gather *gather, size_t *ret_len)
 {
-	return filters(gather, true);
+	return filters(gather, true, ret_len);
 }
 
 static json_t *make_mm(struct gather *gather)
@@ -221,12 +243,12 @@ static json_t *make_stats(struct gather *gather)
 static const struct show_view views[] = {
 	{"status", true, false, make_status},
 	{"policy", false, false, make_policy},
-	{"filters", false, false, make_filters},
+	{"filters", false, false, .write = write_filters},
 	{"mm", true, false, make_mm},
 	{"qm", false, true, make_qm},
 	{"peers", true, true, make_peers},
 	{"stats", true, true, make_stats},
-	{"exemptions", false, false, make_exemptions},
+	{"exemptions", false, false, .write = write_exemptions},
 };
 
 /* ----------------------------------------------------------------- gathering */
@@ -246,8 +268,17 @@ static void gather_free(struct gather *gather)
 
 static void finish(struct gather *gather)
 {
-	json_t *data = gather->view->make(gather), *answer;
+	json_t *data, *answer;
+	size_t len = 0;
+	char *text;
 
+	if (gather->view->write) {
+		text = gather->view->write(gather, &len);
+		control_reply_text(gather->request, text, len);
+		gather_free(gather);
+		return;
+	}
+	data = gather->view->make(gather);
 	answer = json_pack("{s:b, s:o}", "ok", 1, "data", data ? data : json_null());
 	if (answer && gather->pending)
 		json_object_set_new(answer, "incomplete", json_true());

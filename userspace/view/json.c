@@ -58,13 +58,6 @@ static json_t *port_json(uint16_t port)
 	return port ? json_integer(port) : json_string("any");
 }
 
-static json_t *ports_json(uint16_t lo, uint16_t hi)
-{
-	if (lo == 0 && hi == 65535)
-		return json_string("any");
-	return lo == hi ? json_sprintf("%u", lo) : json_sprintf("%u-%u", lo, hi);
-}
-
 /* ------------------------------------------------------------------- views */
 
 static json_t *ifaces_json(const struct view_status *status)
@@ -178,36 +171,6 @@ json_t *view_qm(const struct sad_entry *entry, const char *backend, const char *
 	if (view && counts)
 		json_object_update(view, counts);
 	json_decref(counts);
-	return view;
-}
-
-json_t *view_filter(const struct filter *filter, const struct xi_hits *hits,
-		    const struct view_clock *clock)
-{
-	json_t *view;
-
-	view = json_pack(
-		"{s:I, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:s, s:s}", "id", (json_int_t)filter->id,
-		"rule", filter->rule_name, "direction", filter->dir == XI_DIR_IN ? "in" : "out",
-		"remote", prefix_json(&filter->remote), "local",
-		filter->local_is_me ? json_string("me") : prefix_json(&filter->local), "proto",
-		filter->proto_given ? json_integer(filter->proto) : json_string("any"),
-		"remote_port", ports_json(filter->remote_port_lo, filter->remote_port_hi),
-		"local_port", ports_json(filter->local_port_lo, filter->local_port_hi), "action",
-		action_name(filter->action), "band", band_name(filter->band));
-	if (view && filter->icmp_type >= 0)
-		json_object_set_new(view, "icmp_type", json_integer(filter->icmp_type));
-	if (view && filter->icmp_code >= 0)
-		json_object_set_new(view, "icmp_code", json_integer(filter->icmp_code));
-	if (view && filter->iface_class >= 0)
-		json_object_set_new(
-			view, "interface",
-			json_string(filter->iface_class == XI_IFACE_LAN ? "lan" : "remote-access"));
-	if (view && hits) {
-		json_object_set_new(view, "packets", json_integer(hits->packets));
-		json_object_set_new(view, "bytes", json_integer(hits->bytes));
-		json_object_set_new(view, "last_hit", time_json(hits->last_ns / 1000000, clock));
-	}
 	return view;
 }
 

@@ -78,6 +78,11 @@ json_t *view_qm(const struct sad_entry *entry, const char *backend, const char *
 /* hits and clock may be NULL: not counted. */
 json_t *view_filter(const struct filter *filter, const struct xi_hits *hits,
 		    const struct view_clock *clock);
+/* The same as text, without its end of line; returns how long it is. */
+#define VIEW_FILTER_MAX 1024
+size_t view_filter_line(char buf[VIEW_FILTER_MAX], const struct filter *filter,
+			const struct xi_hits *hits, const struct view_clock *clock);
+
 json_t *view_stats(const struct view_stats *stats);
 /* One line a peer, from the arrays of view_mm and view_qm objects. */
 json_t *view_peers(const json_t *mm, const json_t *qm);
