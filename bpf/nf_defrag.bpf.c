@@ -153,7 +153,7 @@ static __noinline int xi_nf_sample(struct bpf_nf_ctx *ctx, const struct xi_run *
 	if (!sampler)
 		return result;
 	sampler->sample.captured = xi_nf_frame(ctx, &sampler->sample);
-	xi_sample_send(sampler);
+	xi_sample_send();
 	return result;
 }
 

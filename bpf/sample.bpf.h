@@ -50,10 +50,17 @@ static __always_inline struct xi_sampler *xi_sample_new(const struct xi_run *run
 	return sampler;
 }
 
-static __always_inline void xi_sample_send(struct xi_sampler *sampler)
+/* A function without arguments: the programs that call it are short of stack. */
+static __noinline int xi_sample_send(void)
 {
-	if (bpf_ringbuf_output(&xi_samples, &sampler->sample, sizeof(sampler->sample), 0))
+	struct xi_sampler *sampler;
+	__u32 zero = 0;
+
+	sampler = bpf_map_lookup_elem(&xi_sampler, &zero);
+	if (sampler &&
+	    bpf_ringbuf_output(&xi_samples, &sampler->sample, sizeof(sampler->sample), 0))
 		sampler->lost++;
+	return 0;
 }
 
 /* How much of a frame is copied; the mask says to the verifier what the rest says to people. */
@@ -65,19 +72,18 @@ static __always_inline __u32 xi_sample_bytes(__u32 frame_len, __u32 room)
 /* Not every object has both kinds of hook. */
 #define XI_MAYBE __attribute__((unused))
 
-static __noinline XI_MAYBE int xi_xdp_sample(struct xdp_md *ctx, const struct xi_run *run,
-					     int result)
+/* Makes the sample. False: there is none. */
+static __noinline XI_MAYBE bool xi_xdp_sample(struct xdp_md *ctx, const struct xi_run *run,
+					      int result)
 {
 	__u32 len = bpf_xdp_get_buff_len(ctx), bytes = xi_sample_bytes(len, XI_SAMPLE_BYTES);
 	struct xi_sampler *sampler = xi_sample_new(run, XI_HOOK_XDP_INGRESS, result, len);
 
 	if (!sampler)
-		return result;
+		return false;
 	if (bytes && !bpf_xdp_load_bytes(ctx, 0, sampler->sample.frame, bytes))
 		sampler->sample.captured = bytes;
-	bpf_tail_call(ctx, &xi_sample_xdp, 0);
-	xi_sample_send(sampler);
-	return result;
+	return true;
 }
 
 /* A tag beside the skb goes back to its place, where filters look for it. */
@@ -112,33 +118,41 @@ static __always_inline void xi_skb_unmark(struct xi_sample *sample)
 		__builtin_memcpy(sample->frame + ETH_ALEN, iface->mac, ETH_ALEN);
 }
 
-static __noinline XI_MAYBE int xi_skb_sample(struct __sk_buff *skb, const struct xi_run *run,
-					     enum xi_hook hook, int result)
+static __noinline XI_MAYBE bool xi_skb_sample(struct __sk_buff *skb, const struct xi_run *run,
+					      enum xi_hook hook, int result)
 {
 	struct xi_sampler *sampler = xi_sample_new(run, hook, result, skb->len);
 
 	if (!sampler)
-		return result;
+		return false;
 	sampler->sample.captured = xi_skb_frame(skb, &sampler->sample);
 	if (result == TC_ACT_REDIRECT)
 		xi_skb_unmark(&sampler->sample);
-	bpf_tail_call(skb, &xi_sample_tc, 0);
-	xi_sample_send(sampler);
-	return result;
+	return true;
 }
 
+/*
+ * The jumps are made here, in the programs themselves: kernels allow none in a
+ * function that is called from a frame as large as theirs.
+ */
 static __always_inline int xi_xdp_sampled(struct xdp_md *ctx, const struct xi_run *run, int result)
 {
-	if (__builtin_expect(run->ctl_flags & XI_CTL_SAMPLE, 0))
-		return xi_xdp_sample(ctx, run, result);
+	if (__builtin_expect(run->ctl_flags & XI_CTL_SAMPLE, 0) &&
+	    xi_xdp_sample(ctx, run, result)) {
+		bpf_tail_call(ctx, &xi_sample_xdp, 0);
+		xi_sample_send();
+	}
 	return result;
 }
 
 static __always_inline int xi_skb_sampled(struct __sk_buff *skb, const struct xi_run *run,
 					  enum xi_hook hook, int result)
 {
-	if (__builtin_expect(run->ctl_flags & XI_CTL_SAMPLE, 0))
-		return xi_skb_sample(skb, run, hook, result);
+	if (__builtin_expect(run->ctl_flags & XI_CTL_SAMPLE, 0) &&
+	    xi_skb_sample(skb, run, hook, result)) {
+		bpf_tail_call(skb, &xi_sample_tc, 0);
+		xi_sample_send();
+	}
 	return result;
 }
 
