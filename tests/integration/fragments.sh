@@ -18,6 +18,7 @@ pins=/sys/fs/bpf/xipsec/$instance
 tmp=$(mktemp -d)
 n=0
 pids=()
+reassembles=no
 COUNT=${XI_FRAG_COUNT:-400}
 [ -z "${XI_QUICK:-}" ] || COUNT=100
 
