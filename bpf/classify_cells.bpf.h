@@ -11,12 +11,7 @@
 #include "classify_inside.bpf.h"
 #include "classify_walk.bpf.h"
 #include "dense.bpf.h"
-
-/* The masks of IPv6 prefixes, as they lie in memory. */
-static __always_inline __u64 xi_mask6(__u32 bits)
-{
-	return bits >= 64 ? ~0ull : bits ? bpf_cpu_to_be64(~0ull << (64 - bits)) : 0;
-}
+#include "mask6.bpf.h"
 
 static __always_inline const struct xi_inside *xi_find4(const struct xi_ask *ask,
 							const struct xi_space *space,
@@ -63,11 +58,9 @@ static __always_inline const struct xi_inside *xi_find6(const struct xi_ask *ask
 							const struct xi_shape *shape, __u32 tag,
 							__s32 *error)
 {
-	__u32 remote = shape->remote_len, local = shape->local_len;
-	__u64 key[4] = {ask->key[0] & xi_mask6(remote),
-			remote > 64 ? ask->key[1] & xi_mask6(remote - 64) : 0,
-			ask->key[2] & xi_mask6(local),
-			local > 64 ? ask->key[3] & xi_mask6(local - 64) : 0};
+	const __u64 *remote = xi_mask6(shape->remote_len), *local = xi_mask6(shape->local_len);
+	__u64 key[4] = {ask->key[0] & remote[0], ask->key[1] & remote[1], ask->key[2] & local[0],
+			ask->key[3] & local[1]};
 	__u64 hash = xi_hash6(space->seed, key, key + 2, tag), n0, n1;
 	const struct xi_cells6 *bucket;
 
