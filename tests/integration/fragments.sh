@@ -217,7 +217,7 @@ always()
 # Random cuts, orders, copies, holes and overlaps.
 storm()
 {
-	local sent
+	local clean dirty arrived seen
 
 	listen "${dst[$v]}" $PORTS
 	on $alice "$flow" fuzz wire "$mac" "${src[$v]}" "${dst[$v]}" "$1" "$COUNT" $PORTS >"$tmp/sent"
