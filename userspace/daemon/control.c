@@ -181,7 +181,7 @@ static void on_end(struct bufferevent *bev, short what, void *arg)
 		return;
 	}
 	/* Waiting for an answer is not idleness of the client. */
-	if (what & BEV_EVENT_TIMEOUT && what & BEV_EVENT_READING && client->request) {
+	if (what & BEV_EVENT_TIMEOUT && what & BEV_EVENT_READING && is_busy(client)) {
 		bufferevent_enable(bev, EV_READ);
 		return;
 	}
