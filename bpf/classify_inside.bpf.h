@@ -47,20 +47,23 @@ __noinline __u64 xi_match_list(__u32 first, __u32 lines, __u32 x, __u32 y)
 __noinline __u64 xi_last_step(__u32 first, __u32 count, __u32 at)
 {
 	const struct xi_step *step;
+	__u64 beyond;
 	__u32 i, half;
 
-	/* Steps begin with one at 0, so the answer lies in [first, first + count). */
+	/*
+	 * Steps begin with one at 0, so the answer lies in [first, first + count). Which half
+	 * is anybody's guess, so no branch depends on it.
+	 */
 	for (i = 0; i < XI_TREE_DEPTH && count > 1; i++) {
 		half = count / 2;
 		step = xi_at(xi_step, first + half);
 		if (!step)
 			return XI_DAMAGED;
-		if (step->from <= at) {
-			first += half;
-			count -= half;
-		} else {
-			count = half;
-		}
+		beyond = (__u64)at - step->from;
+		asm volatile("" : "+r"(beyond)); /* or clang compares and jumps */
+		beyond >>= 63;			 /* 1: it begins behind */
+		first += half & ((__u32)beyond - 1);
+		count -= half; /* the larger half, either way */
 	}
 	step = xi_at(xi_step, first);
 	return step ? XI_FOUND(step->value, step->action) : XI_DAMAGED;

@@ -42,8 +42,9 @@ __noinline __u32 xi_dense_search(__u32 first, __u32 count, __u32 at)
 		step = xi_at(xi_dstep, first + half);
 		if (!step)
 			return XI_NO_FILTER;
-		beyond = ((__u64)at - step->from) >> 63; /* 1: it begins behind */
-		asm volatile("" : "+r"(beyond));
+		beyond = (__u64)at - step->from;
+		asm volatile("" : "+r"(beyond)); /* or clang compares and jumps */
+		beyond >>= 63;			 /* 1: it begins behind */
 		first += half & ((__u32)beyond - 1);
 		count -= half; /* the larger half, either way: one step too many does no harm */
 	}

@@ -185,7 +185,7 @@ struct xi_inside {
 };
 XI_ASSERT_SIZE(struct xi_inside, 20);
 #define XI_LIST_LINES  4    /* more than 1 + 4 * 4 rectangles are searched by vectors */
-#define XI_RECTS_DENSE 1024 /* and more than this, whose vectors are long, by a tree */
+#define XI_RECTS_DENSE 4096 /* and more than this, or than memory is for vectors, by a tree */
 
 /* Two to a cache line. A cell lies in one of two buckets and nowhere else. */
 struct xi_cell4 {

@@ -338,10 +338,14 @@ int64_t dense_build(struct build *build, const struct entry *entries, size_t cou
 
 int64_t dense_build_rects(struct build *build, const struct xi_rect *rects, size_t count)
 {
+	/* At most: two fields, each with two vectors for each rectangle and one more. */
+	size_t lines = 2 * (2 * count + 1) * ((count + 511) / 512) +
+		       build->tab[XI_TABLE_DLINE].count;
+	size_t room = DENSE_RECTS_BYTES / sizeof(struct xi_dense_line);
 	struct entry *entries;
 	int64_t index;
 
-	if (count > XI_DENSE_MAX)
+	if (count > XI_DENSE_MAX || lines > room)
 		return -E2BIG;
 	entries = calloc(count ? count : 1, sizeof(*entries));
 	if (!entries)

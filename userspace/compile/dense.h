@@ -14,8 +14,10 @@ int64_t dense_build(struct build *build, const struct entry *entries, size_t cou
 
 /*
  * The same for the rectangles of one cell, best rank first: looked up by ports
- * alone (xi_dense_rects()).
+ * alone (xi_dense_rects()). -E2BIG also when the vectors of all cells together
+ * would take more than DENSE_RECTS_BYTES.
  */
+#define DENSE_RECTS_BYTES (64u << 20)
 int64_t dense_build_rects(struct build *build, const struct xi_rect *rects, size_t count);
 
 /*

@@ -217,9 +217,12 @@ static int add_cell(struct build *build, const struct entry *entries, size_t cou
 	count = drop_covered(rects, count);
 	if (count > 1 + 4 * XI_LIST_LINES) {
 		cell->in = inside(&never);
-		cell->in.kind = count <= XI_RECTS_DENSE ? XI_CELL_DENSE : XI_CELL_TREE;
-		first = count <= XI_RECTS_DENSE ? dense_build_rects(build, rects, count)
-						: build_tree(build, rects, count);
+		cell->in.kind = XI_CELL_DENSE;
+		first = count <= XI_RECTS_DENSE ? dense_build_rects(build, rects, count) : -E2BIG;
+		if (first == -E2BIG) {
+			cell->in.kind = XI_CELL_TREE;
+			first = build_tree(build, rects, count);
+		}
 	} else {
 		cell->in = inside(&rects[0]);
 		if (count > 1) {
