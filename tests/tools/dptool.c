@@ -4,6 +4,10 @@
  *
  *   dptool INSTANCE run POLICY ME[,ME] INTERFACE...   opens, loads, attaches; prints
  *                        "ready MODE..." and then every event until it is killed
+ *   dptool INSTANCE flip POLICY OTHER ME INTERFACE MS
+ *                        attaches, prints "ready" and changes between the two
+ *                        policies as fast as it can for so long; a second later
+ *                        prints "swaps N permitted N blocked N refused N"
  *   dptool INSTANCE reasons      what was counted, by reason
  *   dptool INSTANCE generation   of the filter list in force
  *   dptool INSTANCE foreign      makes the pinned set look like another build's
@@ -25,6 +29,8 @@
 #include <string.h>
 #include <unistd.h>
 #include <net/if.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "datapath/internal.h"
 #include "datapath/tcx.h"
@@ -127,6 +133,69 @@ static int run(struct datapath *dp, char **argv)
 	return 0;
 }
 
+static struct image *compile(const char *path, const struct xi_addr *me)
+{
+	struct compile_opts opts = {.me = me, .me_count = 1};
+	struct policy *policy = NULL;
+	struct image *image = NULL;
+
+	if (!policy_load(path, &policy, &diag))
+		compile_policy(policy, &opts, &image, &diag);
+	policy_free(policy);
+	return image;
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000ull + now.tv_nsec / 1000000;
+}
+
+static int flip(struct datapath *dp, char **argv)
+{
+	struct image *images[2] = {NULL};
+	struct xi_reason_counts reasons;
+	struct xi_totals totals;
+	unsigned long swaps = 0;
+	struct xi_addr me;
+	uint64_t end;
+	int err = 0;
+
+	for (unsigned i = 0; i < 5; i++)
+		if (!argv[i])
+			return fail("flip", -EINVAL);
+	if (xi_addr_parse(argv[2], &me) || datapath_set_local(dp, &me, 1))
+		return fail("flip", -EINVAL);
+	for (unsigned i = 0; i < 2; i++) {
+		images[i] = compile(argv[i], &me);
+		if (!images[i])
+			return fail(argv[i], -EINVAL);
+	}
+	/* Both slots are made before the first packet comes. */
+	for (unsigned i = 0; i < 3 && !err; i++)
+		err = datapath_swap(dp, images[i & 1], &diag);
+	if (!err)
+		err = datapath_attach(dp, if_nametoindex(argv[3]), XI_IFACE_LAN, &diag);
+	if (err)
+		return fail("flip", err);
+	printf("ready\n");
+	fflush(stdout);
+	for (end = now_ms() + strtoul(argv[4], NULL, 10); !err && now_ms() < end; swaps++)
+		err = datapath_swap(dp, images[(swaps + 1) & 1], &diag);
+	if (err)
+		return fail("swap", err);
+	sleep(1);
+	datapath_totals(dp, &totals);
+	datapath_reasons(dp, &reasons);
+	printf("swaps %lu permitted %llu blocked %llu refused %llu\n", swaps,
+	       totals.in_permit.packets, totals.in_block.packets, reasons.NO_POLICY.packets);
+	image_free(images[0]);
+	image_free(images[1]);
+	return 0;
+}
+
 static int reasons(struct datapath *dp)
 {
 	struct xi_reason_counts counts;
@@ -218,6 +287,8 @@ int main(int argc, char **argv)
 		return fail("open", err);
 	if (!strcmp(argv[2], "run"))
 		rc = run(dp, argv + 3);
+	else if (!strcmp(argv[2], "flip"))
+		rc = flip(dp, argv + 3);
 	else if (!strcmp(argv[2], "reasons"))
 		rc = reasons(dp);
 	else if (!strcmp(argv[2], "detach"))
