@@ -32,7 +32,7 @@ trap 'exit 130' INT TERM
 
 ok() { n=$((n + 1)); echo "ok $n - $1"; }
 not_ok() { n=$((n + 1)); echo "not ok $n - $1"; shift; for line; do echo "# $line"; done; }
-holds() { if [ "$2" "$3" "$4" ]; then ok "$1 ($2 $3 $4)"; else not_ok "$1" "$2 $3 $4"; fi; }
+holds() { if test "$2" "$3" "$4"; then ok "$1 ($2 $3 $4)"; else not_ok "$1" "$2 $3 $4"; fi; }
 until_line() { for _ in $(seq 200); do grep -q "$2" "$1" && return 0; sleep 0.1; done; return 1; }
 word() { awk -v w="$2" '{ for (i = 1; i < NF; i++) if ($i == w) print $(i + 1) }' "$1" | tail -n 1; }
 
