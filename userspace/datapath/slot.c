@@ -256,8 +256,10 @@ int dp_slot_make(struct datapath *dp, uint32_t slot, const struct dp_room *room)
 	if (!err)
 		err = prog_place(dp, ext->progs.xi_ingress_list, DP_MAP_EXT_SLOTS,
 				 XI_PROG_INDEX(XI_HOOK_XDP_INGRESS, slot));
-	if (!err)
-		err = dp_nf_slot(dp, slot, fresh.table);
+	/* Without it fragments get the verdicts that they get where no kernel puts them together.
+	 */
+	if (!err && dp_nf_slot(dp, slot, fresh.table))
+		dp_nf_detach(dp);
 	if (err)
 		goto out;
 	fresh.made = true;
