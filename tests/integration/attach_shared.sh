@@ -31,17 +31,21 @@ sees() # WHAT: the other one sees a permitted flow
 in_mode() { ask b show status --json | jq -r '.interfaces[] | select(.name == "eth0") | .in'; }
 
 attach_start --interface eth0
+started=$?
 mode=$(in_mode)
 attach_kill TERM
 teardown
 if [ "$mode" = dispatcher ]; then
 	kinds="plain frags"
-	plan 35
+	plan 36
 else
 	kinds=
-	plan 7
+	plan 8
 	echo "# libxdp's dispatcher does not load in this kernel: sharing is not tested"
 fi
+
+[ $started = 0 ]
+ok "the daemon starts"
 
 for kind in $kinds; do
 	attach_start --interface eth0
