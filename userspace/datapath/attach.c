@@ -301,7 +301,8 @@ static void explain(const struct datapath *dp, const struct dp_xdp *xdp,
 	if ((state->ingress == DP_INGRESS_NATIVE || state->ingress == DP_INGRESS_GENERIC) &&
 	    !xdp->dispatcher)
 		also(why, sizeof(state->why),
-		     "libxdp's dispatcher did not load, so other XDP programs cannot share");
+		     "libxdp's dispatcher does not load in this kernel or does not take our "
+		     "program, so other XDP programs cannot share");
 	say_ahead(why, sizeof(state->why), xdp->ahead_id,
 		  state->ingress_tc != DP_TC_NONE
 			  ? "XDP and keeps packets from them, which TC ingress filters"
