@@ -48,7 +48,8 @@ PCAP	= $(call once,PCAP,$(PKG) --exists libpcap && echo 1 || echo 0)
 PCAP_LIBS = $(if $(filter 1,$(PCAP)),-Wl$(comma)--push-state$(comma)--as-needed -lpcap -Wl$(comma)--pop-state)
 comma	= ,
 LIB_CFLAGS = $(call once,LIB_CFLAGS,$(PKG) --cflags $(LIBS))
-LIB_LIBS   = $(call once,LIB_LIBS,$(PKG) --libs $(LIBS)) $(PCAP_LIBS) -lelf -lz -lpthread
+PKG_LIBS   = $(call once,PKG_LIBS,$(PKG) --libs $(LIBS))
+LIB_LIBS   = $(PKG_LIBS) $(PCAP_LIBS) -lelf -lz -lpthread
 BPFTOOL	?= $(call once,BPFTOOL,PATH=$$$$PATH:/usr/sbin command -v bpftool || echo bpftool)
 ARCH_INC = $(call once,ARCH_INC,gcc -print-multiarch)
 
