@@ -98,8 +98,8 @@ static __always_inline __u64 xi_probe_shape(const struct xi_ask *ask, const stru
 	__u32 index = space->first_shape + s, proto_mask, tag;
 	const struct xi_shape *shape = xi_at(xi_shape, index);
 	const struct xi_inside *in;
-	__u64 x = ask->x, y;
 	__s32 error = 0;
+	__u64 x, y;
 
 	if (!shape)
 		return XI_DAMAGED;
@@ -108,11 +108,13 @@ static __always_inline __u64 xi_probe_shape(const struct xi_ask *ask, const stru
 		return XI_NOTHING;
 	proto_mask = -(__u32)(shape->flags & XI_SHAPE_PROTO);
 	tag = xi_cell_tag(index, 0) | (ask->proto & proto_mask);
-	y = ask->y | (ask->icmp & proto_mask);
 	in = v6 ? xi_find6(ask, space, shape, tag, &error)
 		: xi_find4(ask, space, shape, tag, &error);
 	if (!in)
 		return error ? XI_DAMAGED : XI_NOTHING;
+	/* Read here, not kept on the stack while the cell is looked for. */
+	x = ask->x;
+	y = ask->y | (ask->icmp & -(__u32)(shape->flags & XI_SHAPE_PROTO));
 	/* All four differences at once: a negative one has its top bit set. */
 	if ((__s64)((x - in->x_lo) | (in->x_hi - x) | (y - in->y_lo) | (in->y_hi - y)) >= 0)
 		return XI_FOUND(in->filter, in->action);

@@ -31,8 +31,8 @@ struct xi_ask {
 };
 
 /*
- * What changes while shapes are tried. Fields named hide_* keep the next one off
- * a multiple of eight bytes: there the verifier forgets what it knew of a value,
+ * What changes while shapes are tried. nonzero, chunk, filter and limit must be off a
+ * multiple of eight bytes: there the verifier forgets what it knew of a value,
  * and it must, or it would try a loop once for every value that a limit can have.
  */
 struct xi_left {
@@ -42,10 +42,9 @@ struct xi_left {
 };
 
 struct xi_best {
-	__u32 hide_filter, filter;
-	__u32 hide_limit, limit; /* counted from the first shape: from here on nothing can win */
-	__u32 action;
+	__u32 action, filter;
 	__s32 error; /* a table is missing or does not fit */
+	__u32 limit; /* counted from the first shape: from here on nothing can win */
 };
 
 /*
