@@ -63,7 +63,11 @@ static __noinline int xi_sample_send(void)
 	return 0;
 }
 
-/* How much of a frame is copied; the mask says to the verifier what the rest says to people. */
+/*
+ * How much of a frame is copied; the mask says to the verifier what the rest says
+ * to people. Whoever copies asks for more than one byte: Linux 6.1 learns nothing
+ * of a length from a comparison with 0.
+ */
 static __always_inline __u32 xi_sample_bytes(__u32 frame_len, __u32 room)
 {
 	return frame_len < room ? frame_len & (XI_SAMPLE_BYTES - 1) : room;
@@ -81,7 +85,7 @@ static __noinline XI_MAYBE bool xi_xdp_sample(struct xdp_md *ctx, const struct x
 
 	if (!sampler)
 		return false;
-	if (bytes && !bpf_xdp_load_bytes(ctx, 0, sampler->sample.frame, bytes))
+	if (bytes > 1 && !bpf_xdp_load_bytes(ctx, 0, sampler->sample.frame, bytes))
 		sampler->sample.captured = bytes;
 	return true;
 }
@@ -94,7 +98,7 @@ static __always_inline __u32 xi_skb_frame(struct __sk_buff *skb, struct xi_sampl
 
 	if (!skb->vlan_present) {
 		bytes = xi_sample_bytes(skb->len, XI_SAMPLE_BYTES);
-		return bytes && !bpf_skb_load_bytes(skb, 0, sample->frame, bytes) ? bytes : 0;
+		return bytes > 1 && !bpf_skb_load_bytes(skb, 0, sample->frame, bytes) ? bytes : 0;
 	}
 	if (skb->len <= macs || bpf_skb_load_bytes(skb, 0, sample->frame, macs))
 		return 0;
@@ -102,7 +106,7 @@ static __always_inline __u32 xi_skb_frame(struct __sk_buff *skb, struct xi_sampl
 	*(__be16 *)(sample->frame + macs) = skb->vlan_proto;
 	*(__be16 *)(sample->frame + macs + 2) = bpf_htons(skb->vlan_tci);
 	bytes = xi_sample_bytes(skb->len - macs, XI_SAMPLE_BYTES - macs - XI_TAG_LEN);
-	if (!bytes || bpf_skb_load_bytes(skb, macs, sample->frame + macs + XI_TAG_LEN, bytes))
+	if (bytes < 2 || bpf_skb_load_bytes(skb, macs, sample->frame + macs + XI_TAG_LEN, bytes))
 		return 0;
 	return bytes + macs + XI_TAG_LEN;
 }
