@@ -88,7 +88,8 @@ EXCHANGE = $(call progs,tests/exchange/test_*.c)
 BPFTEST	= $(call progs,tests/bpf/test_*.c)
 TOOLS	= $(call progs,tests/tools/*.c)
 FUZZ	= $(call progs,tests/fuzz/fuzz_*.c)
-BENCH	= $(call progs,bench/*.c)
+BENCHES	= $(call progs,bench/*.c)
+BENCH_FILTER = $(patsubst %.c,$(O)/%,$(filter-out %.bpf.c,$(wildcard bench/filter/*.c)))
 PROGS	= $(patsubst %,$(O)/%,$(notdir $(basename $(wildcard $(MAINS)))))
 
 all: $(PROGS) $(TOOLS)
@@ -100,6 +101,13 @@ $(O)/obj/%.o: %.c | $(SKELS)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LIB_CFLAGS) -MMD -MP -c $< -o $@
 
 $(O)/bpf/%.bpf.o: bpf/%.bpf.c
+	@mkdir -p $(@D)
+	$(say) BPF $<
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -MF $(@:.o=.d) -c $< -o $@
+
+# The benchmark's own programs: traffic, and the least a filter can do.
+$(O)/obj/bench/filter/flood.o: $(O)/skel/flood.skel.h
+$(O)/bpf/%.bpf.o: bench/filter/%.bpf.c
 	@mkdir -p $(@D)
 	$(say) BPF $<
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -MF $(@:.o=.d) -c $< -o $@
@@ -121,7 +129,7 @@ $(PROGS):
 
 # A test is one file beside tests/lib/, linked with the library.
 TESTLIB	= $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/lib/*.c))
-$(UNIT) $(EXCHANGE) $(BPFTEST) $(TOOLS) $(BENCH): $(O)/%: $(O)/obj/%.o $(TESTLIB) $(O)/libxipsec.a
+$(UNIT) $(EXCHANGE) $(BPFTEST) $(TOOLS) $(BENCHES) $(BENCH_FILTER): $(O)/%: $(O)/obj/%.o $(TESTLIB) $(O)/libxipsec.a
 	@mkdir -p $(@D)
 	$(say) LD $@
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(O)/libxipsec.a -lcmocka -llzma $(LIB_LIBS)
@@ -135,15 +143,15 @@ $(O)/tests/fuzz/%: tests/fuzz/%.c $(SRCS) | $(SKELS)
 		-fno-sanitize-recover=undefined $(LIB_CFLAGS) $< \
 		$$(sed -n '/^.. FUZZ-SOURCES:/,/^[^/]/s,^// *\(FUZZ-SOURCES:\)*,,p' $<) -o $@ $(LIB_LIBS)
 
--include $(OBJS:.o=.d) $(BPF_SRCS:bpf/%.c=$(O)/bpf/%.d) \
-	$(patsubst %,$(O)/obj/%.d,$(basename $(wildcard $(MAINS) bench/*.c \
+-include $(OBJS:.o=.d) $(BPF_SRCS:bpf/%.c=$(O)/bpf/%.d) $(O)/bpf/flood.bpf.d \
+	$(patsubst %,$(O)/obj/%.d,$(basename $(wildcard $(MAINS) bench/*.c bench/filter/*.c \
 	tests/*/*.c tests/*/*/*.c tests/*/*/*/*.c)))
 
 # ------------------------------------------------------------------- tests
 # `objects` compiles everything and links nothing: what the -Werror builds ask for.
 .PHONY: tests objects fuzzers unit bpftest
 tests: all $(UNIT) $(EXCHANGE) $(BPFTEST)
-objects: $(SKELS) $(OBJS) $(patsubst %.c,$(O)/obj/%.o,$(wildcard $(MAINS) bench/*.c \
+objects: $(SKELS) $(OBJS) $(BENCH_FILTER:$(O)/%=$(O)/obj/%.o) $(patsubst %.c,$(O)/obj/%.o,$(wildcard $(MAINS) bench/*.c \
 	tests/unit/*.c tests/unit/*/*.c tests/unit/*/*/*.c tests/exchange/*.c tests/bpf/*.c \
 	tests/tools/*.c tests/lib/*.c))
 fuzzers: $(FUZZ)
@@ -155,7 +163,7 @@ bpftest: $(BPFTEST)
 export O DATA CC CLANG V
 
 # deps comes first and alone, so that what is built after it sees its packages.
-.PHONY: deps check check-data demo bench fuzz vmtest lint asan
+.PHONY: deps check check-data demo bench bench-filter bench-deps fuzz vmtest lint asan
 deps:
 	$(Q)dist/deps.sh
 check: deps
@@ -167,8 +175,12 @@ check-data: deps
 demo: deps
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)tests/demo/demo.sh
-bench: $(BENCH) all
+bench: $(BENCHES) all
 	$(Q)bench/run
+bench-filter: $(BENCH_FILTER)
+	$(Q)bench/filter/run
+bench-deps:
+	$(Q)dist/deps.sh bench
 fuzz: $(FUZZ)
 	$(Q)FUZZ_SECONDS=$${FUZZ_SECONDS:-300} tests/run.sh fuzz
 vmtest: deps
@@ -228,7 +240,8 @@ help:
 	@echo 'make unit|bpftest|lint|asan   parts of the check'
 	@echo 'make vmtest [KERNEL=6.1|6.12] [TEST=name]   the tests that need other kernels, in VMs'
 	@echo 'make fuzz [FUZZ_SECONDS=300]   every fuzz target for that long'
-	@echo 'make bench           figures against peers measured in the same run'
+	@echo 'make bench [BENCH=name]   figures against peers measured in the same run'
+	@echo 'make bench-filter    lookups against nftables, iptables, ipset and xdp-filter (root; make bench-deps)'
 	@echo 'make install|uninstall [DESTDIR=] [PREFIX=/usr]'
 	@echo 'make clean|distclean   remove what was built | also downloaded kernels and peers'
 	@echo

@@ -29,6 +29,10 @@ packages="$packages libcmocka-dev liblzma-dev libcap2-bin iproute2 util-linux pr
 # virtual machines
 packages="$packages qemu-system-x86 busybox-static kmod file python3 python3-requests
 	python3-argcomplete python3-pkg-resources"
+# only for `make bench-filter`: the peers, and a picture of the plot
+if [ "${1:-}" = bench ]; then
+	packages="$packages nftables iptables ipset xdp-tools librsvg2-bin"
+fi
 
 have()
 {
