@@ -23,7 +23,7 @@ native/$best
 tc/$best --xdp off
 generic/$best --xdp generic
 native/$best --xdp native"
-plan $((3 + 5 * $(wc -l <<<"$ways") + 11))
+plan $((3 + 5 * $(wc -l <<<"$ways") + 10))
 
 # Someone else's clsact filter, which must outlive all of this.
 on b tc qdisc add dev eth0 clsact
