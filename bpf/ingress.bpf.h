@@ -6,9 +6,8 @@
  *
  * Fragments: a packet in pieces must not get further than whole, see frag.bpf.h.
  *
- * Weak spots: nothing reassembles ESP or AH for the workers, so fragments of it
- * are dropped and counted where XFRM is not there to take them; ESP in UDP
- * belongs behind xi_ingress_esp() and is not there yet.
+ * Weak spots: fragments of AH are dropped and counted where XFRM is not there to
+ * take them; ESP in UDP belongs behind xi_ingress_esp() and is not there yet.
  */
 #ifndef XI_INGRESS_BPF_H
 #define XI_INGRESS_BPF_H
@@ -61,7 +60,7 @@ static __always_inline enum xi_fate xi_ingress_clear(struct xi_run *run, bool es
 		xi_count_reason(run, XI_REASON_UNSECURABLE);
 		return XI_FATE_PASS;
 	}
-	if (esp && xi_is_fragment(run)) /* ours are gone by now: for XFRM, after reassembly */
+	if (esp && xi_is_fragment(run)) /* for the worker's raw socket or XFRM, once it is whole */
 		return XI_FATE_PASS;
 	filter = xi_run_filter(run);
 	if (filter && filter->flags & XI_F_PASSTHROUGH) {
@@ -86,10 +85,14 @@ static __always_inline enum xi_fate xi_ingress_verdict(struct xi_run *run, bool 
 								   : XI_REASON_BLOCKED);
 }
 
-/* Nothing reassembles it for a worker, and without XFRM for nobody. */
+/*
+ * The stack puts ESP together for a worker, which has a raw socket for it. AH goes
+ * to nobody without XFRM.
+ */
 static __always_inline enum xi_fate xi_ingress_esp_fragment(struct xi_run *run)
 {
-	if (run->ctl_flags & XI_CTL_OWNS_ESP && run->list_flags & XI_LIST_NEGOTIATE)
+	if (run->pkt.proto == IPPROTO_AH && run->ctl_flags & XI_CTL_OWNS_ESP &&
+	    run->list_flags & XI_LIST_NEGOTIATE)
 		return xi_ingress_drop(run, XI_REASON_ESP_FRAGMENT);
 	return XI_FATE_CLASSIFY;
 }

@@ -42,13 +42,14 @@ static __always_inline bool xi_nf_drop(struct xi_run *run, enum xi_reason reason
 	return false;
 }
 
-/* ESP and AH: for XFRM, if anything. */
+/* ESP and AH: for XFRM, or ESP for the raw socket of a worker. */
 static __always_inline bool xi_nf_esp_passes(struct xi_run *run)
 {
 	struct xi_sa_in *sa = xi_sa_in_find(run);
 
 	if (sa)
-		return sa->path == XI_PATH_XFRM;
+		return sa->path == XI_PATH_XFRM ||
+		       (sa->path == XI_PATH_WORKER && run->pkt.proto == IPPROTO_ESP);
 	return !(run->ctl_flags & XI_CTL_OWNS_ESP && run->list_flags & XI_LIST_NEGOTIATE);
 }
 

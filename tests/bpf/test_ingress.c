@@ -288,8 +288,8 @@ static void esp_not_to_us_is_ordinary(void **state)
 	expect_fate(result, PASS, NONE);
 }
 
-/* Where XFRM could take them they pass to the stack, which puts them together. */
-static void esp_fragments_are_for_xfrm_or_for_nobody(void **state)
+/* ESP passes to the stack, which puts it together for a raw socket; AH is for XFRM alone. */
+static void fragments_of_esp_pass_and_of_ah_only_for_xfrm(void **state)
 {
 	struct frame_spec spec = {.src = PEER4,
 				  .dst = ME4,
@@ -300,8 +300,11 @@ static void esp_fragments_are_for_xfrm_or_for_nobody(void **state)
 	uint32_t flags = host.dp->ctl->flags;
 	struct testrun_result result = in(&spec);
 
-	expect_fate(result, DROP, ESP_FRAGMENT);
+	expect_fate(result, PASS, NONE);
 	spec.frag_off = 5;
+	result = in(&spec);
+	expect_fate(result, PASS, NONE);
+	spec.proto = PROTO_AH;
 	result = in(&spec);
 	expect_fate(result, DROP, ESP_FRAGMENT);
 	host.dp->ctl->flags &= ~XI_CTL_OWNS_ESP;
@@ -509,7 +512,7 @@ int main(void)
 		cmocka_unit_test(unknown_spi_is_told),
 		cmocka_unit_test(events_of_a_flood_are_bounded),
 		cmocka_unit_test(esp_not_to_us_is_ordinary),
-		cmocka_unit_test(esp_fragments_are_for_xfrm_or_for_nobody),
+		cmocka_unit_test(fragments_of_esp_pass_and_of_ah_only_for_xfrm),
 		cmocka_unit_test(later_fragments_follow_the_first),
 		cmocka_unit_test(fragments_of_a_blocked_datagram),
 		cmocka_unit_test(ipv6_fragments_follow_by_identification),
