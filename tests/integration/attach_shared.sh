@@ -123,7 +123,7 @@ ip -n "$lab-b" link set dev eth0 xdp off
 attach_start --interface eth0
 ip -n "$lab-b" link set dev eth0 xdp off && on b "$other" eth0 load 0 pass alone
 is_tc() { [ "$(in_mode)" = tc ] && [ "$(order)" = "other_plain " ]; }
-eventually 10 is_tc
+eventually 60 is_tc
 ok "one that takes our place at XDP while we run gets TC ingress behind it"
 filters "the filters filter"
 exit $((failures > 0))
