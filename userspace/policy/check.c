@@ -125,9 +125,10 @@ static void check_usage(struct loader *load)
 
 		lists[rule->filter_list] = actions[rule->action] = true;
 		if (!list->count)
-			load_warning_at(load, &rule->loc, NULL,
-					"unused: the rule '%s' matches nothing: filter list '%s' is empty",
-					rule->name, list->name);
+			load_warning_at(
+				load, &rule->loc, NULL,
+				"unused: the rule '%s' matches nothing: filter list '%s' is empty",
+				rule->name, list->name);
 	}
 	for (size_t i = 0; i < policy->list_count; i++)
 		if (!lists[i])
