@@ -121,7 +121,8 @@ attach_kill TERM
 teardown
 ip -n "$lab-b" link set dev eth0 xdp off
 attach_start --interface eth0
-ip -n "$lab-b" link set dev eth0 xdp off && on b "$other" eth0 load 0 pass alone
+# In one step: the daemon attaches again where it finds nothing.
+on b "$other" eth0 load 0 pass instead
 is_tc() { [ "$(in_mode)" = tc ] && [ "$(order)" = "other_plain " ]; }
 eventually 60 is_tc
 ok "one that takes our place at XDP while we run gets TC ingress behind it"

@@ -2,9 +2,10 @@
 /*
  * Someone else's XDP program on an interface, loaded through libxdp.
  *
- *   xdpother INTERFACE load PRIORITY pass|end plain|frags|alone
+ *   xdpother INTERFACE load PRIORITY pass|end plain|frags|alone|instead
  *       pass: those behind it run when it passes a packet; end: they do not;
- *       alone: attached without libxdp, so that nobody can share
+ *       alone: attached without libxdp, so that nobody can share;
+ *       instead: alone, and in one step in the place of what is attached
  *   xdpother INTERFACE count     how many packets it has seen
  *   xdpother INTERFACE unload
  *   xdpother INTERFACE list      the programs in the order in which they run
@@ -32,7 +33,8 @@ static int fail(const char *what, int err)
 
 static int load(int ifindex, char **argv)
 {
-	bool frags = !strcmp(argv[2], "frags"), alone = !strcmp(argv[2], "alone");
+	bool frags = !strcmp(argv[2], "frags"), instead = !strcmp(argv[2], "instead");
+	bool alone = instead || !strcmp(argv[2], "alone");
 	struct other_test *skel = other_test__open();
 	struct bpf_program *chosen;
 	struct xdp_program *prog;
@@ -47,7 +49,7 @@ static int load(int ifindex, char **argv)
 		err = other_test__load(skel);
 		if (!err)
 			err = bpf_xdp_attach(ifindex, bpf_program__fd(chosen),
-					     XDP_FLAGS_UPDATE_IF_NOEXIST, NULL);
+					     instead ? 0 : XDP_FLAGS_UPDATE_IF_NOEXIST, NULL);
 		return err ? fail("attach", err) : 0;
 	}
 	DECLARE_LIBXDP_OPTS(xdp_program_opts, opts, .obj = skel->obj,
