@@ -55,46 +55,105 @@ static __always_inline __u32 xi_slot(const struct xi_ask *ask, const struct xi_p
 }
 
 /*
+ * One byte of an address further: what the block says, or `line` itself when it is none. The
+ * load is made either way, since which it is depends on the packet.
+ */
+static __always_inline __u64 xi_block_step(const struct xi_slots *slots, __u64 line, __u64 byte)
+{
+	const __u16 *blocks = slots->line[XI_PROBE_HASHED_1];
+	__u64 at = (line & (XI_BLOCKS - 1)) * XI_BLOCK_SLOTS | (byte & 0xff);
+
+	return line ^ ((line ^ blocks[at]) & -(line / XI_BLOCK_FLAG));
+}
+
+/* The first line of the row of each field in use. */
+static __always_inline void xi_set_lines(const struct xi_ask *ask, const struct xi_space *space,
+					 const struct xi_slots *slots, struct xi_lines *lines,
+					 bool v6)
+{
+	__u32 fields = space->fields;
+	__u64 line;
+
+#pragma unroll
+	for (__u32 f = 0; f < XI_PROBE_FIELDS; f++) {
+		if (!(fields & 1u << f))
+			continue;
+		if (f == XI_PROBE_PROTO)
+			line = slots->proto[ask->proto >> 16 & 0xff];
+		else
+			line = slots->line[f][xi_slot(ask, &space->probe[f], f, v6) & 0xffff];
+		if (!v6 && f <= XI_PROBE_LOCAL_FIRST && fields & XI_FIELD_WHOLE(f)) {
+			__u64 addr = ask->key[0] >> (f == XI_PROBE_LOCAL_FIRST ? 32 : 0);
+
+			line = xi_block_step(slots, line, addr >> 16);
+			line = xi_block_step(slots, line, addr >> 24);
+		}
+		lines->line[f] = line;
+	}
+}
+
+/* The AND of the rows of one chunk. False: a line leads nowhere. */
+static __always_inline bool xi_and_rows(const struct xi_block *block, __u32 fields,
+					const struct xi_lines *lines, __u32 chunk, __u32 words,
+					__u64 ret[XI_ROW_WORDS])
+{
+	__u64 a = ~0ull, b = ~0ull, c = ~0ull, d = ~0ull;
+	const struct xi_row *row;
+	__u32 line;
+
+#pragma unroll
+	for (__u32 f = 0; f < XI_PROBE_FIELDS; f++) {
+		if (!(fields & 1u << f))
+			continue;
+		line = lines->line[f] + chunk;
+		if (line >= block->lines)
+			return false;
+		row = block->row + line;
+		a &= row->shapes[0];
+		b &= row->shapes[1];
+		if (words < 3)
+			continue;
+		c &= row->shapes[2];
+		d &= row->shapes[3];
+	}
+	ret[0] = a;
+	ret[1] = b;
+	ret[2] = words < 3 ? 0 : c;
+	ret[3] = words < 3 ? 0 : d;
+	return true;
+}
+
+/*
  * The shapes of one chunk that the rows of all fields allow; without rows all of
- * them, and some beyond the last. False: an index leads nowhere.
+ * them, and some beyond the last. The first chunk's call finds the lines for all. False: an
+ * index leads nowhere.
  */
 static __always_inline bool xi_chunk(const struct xi_ask *ask, const struct xi_space *space,
 				     __u32 chunk, struct xi_left *left, bool v6)
 {
-	__u64 a = ~0ull, b = ~0ull, c = ~0ull, d = ~0ull;
-	__u32 fields = space->fields, line;
-	const struct xi_row *row;
+	__u32 fields = space->fields;
 	struct xi_block block;
 
 	left->chunk = chunk;
-	if (fields) {
-		if (!xi_find_block(&block, space->rows, space->large))
-			return false;
-#pragma unroll
-		for (__u32 f = 0; f < XI_PROBE_FIELDS; f++) {
-			if (!(fields & 1u << f))
-				continue;
-			if (f == XI_PROBE_PROTO)
-				line = block.slots->proto[ask->proto >> 16 & 0xff];
-			else
-				line = block.slots->line[f][xi_slot(ask, &space->probe[f], f, v6) &
-							    0xffff];
-			line += chunk;
-			if (line >= block.lines)
-				return false;
-			row = block.row + line;
-			a &= row->shapes[0];
-			b &= row->shapes[1];
-			c &= row->shapes[2];
-			d &= row->shapes[3];
-		}
+	if (!fields) {
+		left->word[0] = left->word[1] = left->word[2] = left->word[3] = ~0ull;
+		left->nonzero = 15;
+		return true;
 	}
-	left->word[0] = a;
-	left->word[1] = b;
-	left->word[2] = c;
-	left->word[3] = d;
-	left->nonzero = xi_nonzero(a) | xi_nonzero(b) << 1 | xi_nonzero(c) << 2 |
-			xi_nonzero(d) << 3;
+	if (!xi_find_block(&block, space->rows, space->large))
+		return false;
+	if (!chunk)
+		xi_set_lines(ask, space, block.slots, &left->lines, v6);
+	if (!chunk && space->shapes <= 128) {
+		if (!xi_and_rows(&block, fields, &left->lines, 0, 2, left->word))
+			return false;
+		left->nonzero = xi_nonzero(left->word[0]) | xi_nonzero(left->word[1]) << 1;
+		return true;
+	}
+	if (!xi_and_rows(&block, fields, &left->lines, chunk, XI_ROW_WORDS, left->word))
+		return false;
+	left->nonzero = xi_nonzero(left->word[0]) | xi_nonzero(left->word[1]) << 1 |
+			xi_nonzero(left->word[2]) << 2 | xi_nonzero(left->word[3]) << 3;
 	return true;
 }
 

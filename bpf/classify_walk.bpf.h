@@ -35,7 +35,12 @@ struct xi_ask {
  * multiple of eight bytes: there the verifier forgets what it knew of a value,
  * and it must, or it would try a loop once for every value that a limit can have.
  */
+struct xi_lines {
+	__u16 line[XI_PROBE_FIELDS]; /* the first line of the row of each field in use */
+};
+
 struct xi_left {
+	struct xi_lines lines;
 	__u64 word[XI_ROW_WORDS];    /* shapes of this chunk that are still to be tried */
 	__u32 hide_nonzero, nonzero; /* which of the words are not zero */
 	__u32 hide_chunk, chunk;

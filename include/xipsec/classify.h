@@ -57,7 +57,9 @@ XI_ASSERT_SIZE(struct xi_filter, 72);
 /*
  * What rows are kept for. FIRST is an address's first 16 bits (IPv6: a keyed hash
  * of some depth), HASHED a keyed hash of a deeper prefix of either address; the
- * compiler chooses. A field that would not pay is off.
+ * compiler chooses. A field that would not pay is off. An IPv4 address whose prefixes
+ * are few is told apart whole: FIRST then leads through blocks to the row of its
+ * longest prefix (XI_PROBE_WHOLE, xi_blocks).
  */
 enum xi_probe_field {
 	XI_PROBE_REMOTE_FIRST,
@@ -77,13 +79,15 @@ enum xi_probe_field {
 struct xi_probe {
 	/* Of the address as it lies in memory; IPv4: of remote | local << 32. */
 	__u64 mask[2], mult[2];
-	__u8 on;
+	__u8 on;       /* XI_PROBE_HASH or XI_PROBE_WHOLE; 0: off */
 	__u8 of_local; /* IPv6: which address */
 	__u8 depth;    /* bits, for people */
 	__u8 pad;
 	__u32 rows; /* how many distinct rows, for people */
 };
 XI_ASSERT_SIZE(struct xi_probe, 40);
+#define XI_PROBE_HASH  1
+#define XI_PROBE_WHOLE 2
 
 struct xi_space {
 	__u64 seed;   /* of the hash of cells; odd */
@@ -92,7 +96,7 @@ struct xi_space {
 	__u32 first_shape;
 	__u32 chunks;		     /* lines a row has: 256 shapes a line */
 	__u32 first_bucket, buckets; /* in xi_cells4 or xi_cells6 */
-	__u32 fields;		     /* bit n: probe[n] is on */
+	__u32 fields;		     /* bit n: probe[n] is on; bit 16 + n: it is XI_PROBE_WHOLE */
 	__u32 rows;		     /* index in xi_rows, or in xi_rows_big */
 	__u32 large;
 	__u32 dense; /* 0: none; else 1 + the index in xi_dense of the list that is shape 0 */
@@ -100,6 +104,7 @@ struct xi_space {
 };
 XI_ASSERT_SIZE(struct xi_space, 408);
 #define XI_SPACE_LOADED 0x78697370
+#define XI_FIELD_WHOLE(field) (1u << (16 + (field)))
 
 #define XI_ROW_WORDS	4
 #define XI_CHUNK_SHAPES (64 * XI_ROW_WORDS)
@@ -125,6 +130,17 @@ struct xi_slots {
 	__u16 line[XI_PROBE_SLOT_FIELDS][XI_SLOTS];
 	__u16 proto[256];
 };
+
+/*
+ * Blocks of an address told apart whole lie where slots of HASHED fields would, from the end on:
+ * XI_PROBE_HASHED_1 + n is in use or blocks 256 * n to 256 * n + 255 are. A slot of FIRST and
+ * an entry of a block (indexed by the third and then the fourth byte of the address) is the
+ * line of a row, or a block with this flag.
+ */
+#define XI_BLOCK_FLAG	0x8000
+#define XI_BLOCK_SLOTS	256
+#define XI_BLOCKS	1024
+#define XI_BLOCK_FIELDS (XI_BLOCKS * XI_BLOCK_SLOTS / XI_SLOTS)
 
 #define XI_LINES     8192
 #define XI_LINES_BIG 65536

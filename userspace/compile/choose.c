@@ -10,15 +10,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compile/rows.h"
+#include "compile/alive.h"
+#include "compile/whole.h"
 
 #define SAMPLES	   256
-#define CANDIDATES 12
+#define CANDIDATES 14
 /* The least of the three depths that are promised, see keep_promise(). */
 #define DEPTH_LEAST(v6) ((v6) ? 48 : 16)
+#define HASHED_PROMISED 2 /* of them are hashes of an IPv4 address */
 
 /* Rough costs in tenths of a nanosecond, measured with bench/classify. */
 #define COST_FIELD	20
+#define COST_WHOLE	40
 #define COST_PROBE	400
 #define COST_PROBE_L3	450 /* cells beyond the second-level cache */
 #define COST_PROBE_DRAM 900
@@ -35,6 +38,8 @@ struct chooser {
 	uint32_t shape[SAMPLES]; /* where the header was drawn from */
 	struct field field[CANDIDATES];
 	size_t count;
+	uint32_t blocks; /* of addresses told apart whole, taken so far */
+	uint32_t hashed; /* places of IPv4 hashes taken so far */
 	uint64_t *row[CANDIDATES]; /* of each sample; NULL: does not prune */
 	uint32_t peak[CANDIDATES]; /* the most shapes in any of its rows */
 	bool taken[CANDIDATES];
@@ -124,23 +129,43 @@ static void add_candidates(struct chooser *c)
 			add_candidate(c, FIELD_LOCAL, depth);
 		}
 	}
+	for (int side = 0; side < 2; side++) {
+		if (!c->rows->whole[side].slot)
+			continue;
+		add_candidate(c, side ? FIELD_LOCAL : FIELD_REMOTE, 32);
+		c->field[c->count - 1].whole = &c->rows->whole[side];
+	}
 	add_candidate(c, FIELD_REMOTE_PORT, 0);
 	add_candidate(c, FIELD_LOCAL_PORT, 0);
 	add_candidate(c, FIELD_PROTO, 0);
 }
 
-static uint32_t most_shapes(const struct rows *rows)
+static uint32_t most_shapes(const uint64_t *table, size_t count, const uint64_t *base,
+			    uint32_t words)
 {
-	uint32_t words = rows->words, most = 0;
+	uint32_t most = 0;
 
-	for (size_t slot = 0; slot < XI_SLOTS; slot++) {
+	for (size_t i = 0; i < count; i++) {
 		uint32_t n = 0;
 
 		for (uint32_t w = 0; w < words; w++)
-			n += __builtin_popcountll(rows->matrix[slot * words + w] | rows->base[w]);
+			n += __builtin_popcountll(table[i * words + w] | (base ? base[w] : 0));
 		most = n > most ? n : most;
 	}
 	return most;
+}
+
+static void read_whole(struct chooser *c, size_t k)
+{
+	const struct whole *whole = c->field[k].whole;
+	uint32_t words = c->rows->words;
+
+	c->peak[k] = most_shapes(whole->rows, whole->class_count, NULL, words);
+	for (size_t i = 0; i < SAMPLES; i++)
+		memcpy(&c->row[k][i * words],
+		       whole_row(whole, c->field[k].of == FIELD_LOCAL ? c->pkt[i].local
+								      : c->pkt[i].remote),
+		       words * sizeof(*c->row[k]));
 }
 
 /* Reads the row of every sample. 0 also when the field does not prune. */
@@ -149,13 +174,17 @@ static int read_rows(struct chooser *c, size_t k)
 	struct rows *rows = c->rows;
 	uint32_t words = rows->words;
 
-	if (!rows_matrix(rows, &c->field[k]))
+	if (!c->field[k].whole && !rows_matrix(rows, &c->field[k]))
 		return 0;
 	c->row[k] = malloc((size_t)SAMPLES * words * 8);
 	if (!c->row[k])
 		return -ENOMEM;
+	if (c->field[k].whole) {
+		read_whole(c, k);
+		return 0;
+	}
 	if (rows->space->shapes > XI_ALIVE_MAX && c->field[k].of <= FIELD_LOCAL)
-		c->peak[k] = most_shapes(rows);
+		c->peak[k] = most_shapes(rows->matrix, XI_SLOTS, rows->base, words);
 	for (size_t i = 0; i < SAMPLES; i++) {
 		size_t slot = field_slot(&c->field[k], &c->pkt[i]);
 
@@ -192,16 +221,33 @@ static uint64_t probe_cost(const struct chooser *c, const uint64_t *row)
 	return (probes + all / MISS_SHARE) * each / SAMPLES;
 }
 
-/* The place a field can have now, or XI_PROBE_FIELDS. */
-static unsigned place_of(const struct field *field, const struct field chosen[XI_PROBE_FIELDS])
+/* Whether blocks and slots of IPv4 addresses find room beside each other. */
+static bool fits(const struct chooser *c, uint32_t hashed, uint32_t blocks)
 {
+	return hashed <= XI_BLOCK_FIELDS &&
+	       hashed * (XI_BLOCKS / XI_BLOCK_FIELDS) + blocks <= XI_BLOCKS;
+}
+
+/* The place a field can have now, or XI_PROBE_FIELDS. */
+static unsigned place_of(const struct chooser *c, const struct field *field,
+			 const struct field chosen[XI_PROBE_FIELDS])
+{
+	unsigned first = field->of == FIELD_REMOTE ? XI_PROBE_REMOTE_FIRST : XI_PROBE_LOCAL_FIRST;
+
 	switch (field->of) {
 	case FIELD_REMOTE:
 	case FIELD_LOCAL:
+		if (field->whole)
+			return !chosen[first].used && fits(c, c->hashed,
+							   c->blocks + field->whole->block_count)
+				       ? first
+				       : XI_PROBE_FIELDS;
 		if (field->direct)
-			return field->of == FIELD_REMOTE ? XI_PROBE_REMOTE_FIRST
-							 : XI_PROBE_LOCAL_FIRST;
-		for (unsigned p = field->v6 ? 0 : XI_PROBE_HASHED_1; p < XI_PROBE_ADDRS; p++)
+			return chosen[first].used ? XI_PROBE_FIELDS : first;
+		if (!field->v6)
+			return fits(c, c->hashed + 1, c->blocks) ? XI_PROBE_HASHED_1 + c->hashed
+								 : XI_PROBE_FIELDS;
+		for (unsigned p = 0; p < XI_PROBE_ADDRS; p++)
 			if (!chosen[p].used)
 				return p;
 		return XI_PROBE_FIELDS;
@@ -217,7 +263,7 @@ static unsigned place_of(const struct field *field, const struct field chosen[XI
 
 static void take(struct chooser *c, size_t k, struct field chosen[XI_PROBE_FIELDS])
 {
-	unsigned place = place_of(&c->field[k], chosen);
+	unsigned place = place_of(c, &c->field[k], chosen);
 	size_t words = c->rows->words;
 
 	for (size_t i = 0; i < SAMPLES * words; i++)
@@ -225,6 +271,21 @@ static void take(struct chooser *c, size_t k, struct field chosen[XI_PROBE_FIELD
 	chosen[place] = c->field[k];
 	chosen[place].used = true;
 	c->taken[k] = true;
+	if (c->field[k].whole)
+		c->blocks += c->field[k].whole->block_count;
+	else if (place >= XI_PROBE_HASHED_1 && place <= XI_PROBE_HASHED_4)
+		c->hashed++;
+}
+
+/* An address's first 16 bits keep the place that the whole of it could have. */
+static bool in_the_way(const struct chooser *c, const struct field *field,
+		       const struct field chosen[XI_PROBE_FIELDS])
+{
+	for (size_t k = 0; field->direct && k < c->count; k++)
+		if (c->field[k].whole && c->field[k].of == field->of &&
+		    place_of(c, &c->field[k], chosen) != XI_PROBE_FIELDS)
+			return true;
+	return false;
 }
 
 static void choose(struct chooser *c, struct field chosen[XI_PROBE_FIELDS])
@@ -237,10 +298,15 @@ static void choose(struct chooser *c, struct field chosen[XI_PROBE_FIELDS])
 		best = probe_cost(c, NULL);
 		which = c->count;
 		for (size_t k = 0; k < c->count; k++) {
+			const struct field *field = &c->field[k];
+
 			if (!c->row[k] || c->taken[k] ||
-			    place_of(&c->field[k], chosen) == XI_PROBE_FIELDS)
+			    place_of(c, field, chosen) == XI_PROBE_FIELDS ||
+			    in_the_way(c, field, chosen))
 				continue;
-			cost = probe_cost(c, c->row[k]) + (always ? 0 : COST_FIELD);
+			cost = probe_cost(c, c->row[k]);
+			if (!always)
+				cost += field->whole ? COST_WHOLE : COST_FIELD;
 			if (cost < best || (always && cost == best)) {
 				best = cost;
 				which = k;
@@ -251,26 +317,74 @@ static void choose(struct chooser *c, struct field chosen[XI_PROBE_FIELDS])
 	} while (which < c->count);
 }
 
-/*
- * The promise that no packet has more than XI_ALIVE_MAX shapes alive was made (in
- * spaces.c) for rows of three depths of both addresses. Where it does not follow
- * from what was chosen, these are taken.
- */
-static void keep_promise(struct chooser *c, struct field chosen[XI_PROBE_FIELDS])
+/* Which prefix lengths the fields chosen tell apart. */
+static void depths_of(const struct field chosen[XI_PROBE_FIELDS], struct alive_depths depths[2])
+{
+	for (unsigned p = 0; p < XI_PROBE_ADDRS; p++) {
+		struct alive_depths *d = &depths[chosen[p].of == FIELD_LOCAL];
+
+		d->at[0] = true;
+		if (!chosen[p].used)
+			continue;
+		d->at[chosen[p].probe.depth] = true;
+		for (unsigned len = 0; len <= chosen[p].probe.depth; len++)
+			d->at[len] |= chosen[p].direct || chosen[p].whole;
+	}
+	depths[0].at[0] = depths[1].at[0] = true;
+}
+
+/* 1: no packet has more than XI_ALIVE_MAX shapes alive with these fields; 0: perhaps; -ENOMEM. */
+static int is_bounded(const struct chooser *c, const struct field chosen[XI_PROBE_FIELDS])
 {
 	uint32_t bound = c->rows->space->shapes;
+	struct alive_depths depths[2] = {0};
+	struct alive *alive;
+	int err;
 
 	for (size_t k = 0; k < c->count; k++)
 		if (c->taken[k] && c->peak[k] && c->peak[k] < bound)
 			bound = c->peak[k];
 	if (bound <= XI_ALIVE_MAX)
-		return;
+		return 1;
+	depths_of(chosen, depths);
+	err = alive_open(c->rows->entries, c->rows->count, c->rows->space->shapes, &depths[0],
+			 &depths[1], &alive);
+	if (err)
+		return err;
+	bound = alive_most(alive, NULL);
+	alive_close(alive);
+	return bound <= XI_ALIVE_MAX;
+}
+
+/*
+ * The promise that no packet has more than XI_ALIVE_MAX shapes alive was made (in
+ * spaces.c) for rows of three depths of both addresses. Where it does not follow
+ * from what was chosen, these are taken, or the whole of an address.
+ */
+static int keep_promise(struct chooser *c, struct field chosen[XI_PROBE_FIELDS])
+{
+	int bounded = is_bounded(c, chosen);
+
+	if (bounded)
+		return bounded < 0 ? bounded : 0;
+	c->hashed = 0;
+	if (!fits(c, HASHED_PROMISED, c->blocks)) {
+		memset(chosen, 0, XI_PROBE_ADDRS * sizeof(*chosen));
+		c->blocks = 0;
+	}
 	for (unsigned p = 0; p < XI_PROBE_ADDRS; p++)
-		chosen[p].used = false;
-	for (size_t k = 0; k < c->count; k++)
-		if (c->row[k] && c->field[k].of <= FIELD_LOCAL &&
-		    c->field[k].probe.depth >= DEPTH_LEAST(c->field[k].v6))
-			take(c, k, chosen);
+		if (!chosen[p].whole)
+			chosen[p].used = false;
+	for (size_t k = 0; k < c->count; k++) {
+		const struct field *field = &c->field[k];
+		unsigned first = field->of == FIELD_LOCAL;
+
+		if (!c->row[k] || field->of > FIELD_LOCAL || field->whole ||
+		    field->probe.depth < DEPTH_LEAST(field->v6) || chosen[first].whole)
+			continue;
+		take(c, k, chosen);
+	}
+	return 0;
 }
 
 int choose_fields(struct rows *rows, struct field chosen[XI_PROBE_FIELDS])
@@ -296,7 +410,7 @@ int choose_fields(struct rows *rows, struct field chosen[XI_PROBE_FIELDS])
 		err = read_rows(c, k);
 	if (!err) {
 		choose(c, chosen);
-		keep_promise(c, chosen);
+		err = keep_promise(c, chosen);
 	}
 out:
 	for (size_t k = 0; k < c->count; k++)

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compile/rows.h"
+#include "compile/whole.h"
 
 /* Up to here trying every shape is cheaper than reading rows. */
 #define SHAPES_WITHOUT_ROWS 6
@@ -255,11 +255,70 @@ static int emit_field(struct rows *rows, struct field *field, enum xi_probe_fiel
 		forget_lines(rows, before);
 		return err == -E2BIG ? 0 : err;
 	}
-	field->probe.on = 1;
+	field->probe.on = XI_PROBE_HASH;
 	field->probe.rows = (rows->line_count - before) / rows->space->chunks;
 	rows->space->probe[place] = field->probe;
 	rows->space->fields |= 1u << place;
 	return 0;
+}
+
+/* An entry of whole.c as it lies in the tables. */
+static uint16_t whole_entry(const struct rows *rows, const uint16_t *lines, uint16_t entry)
+{
+	if (entry & XI_BLOCK_FLAG)
+		return XI_BLOCK_FLAG |
+		       (XI_BLOCKS - 1 - rows->block_count - (entry & (XI_BLOCKS - 1)));
+	return lines[entry];
+}
+
+/* The same as emit_field(). choose.c saw to it that there is room. */
+static int emit_whole(struct rows *rows, struct field *field, enum xi_probe_field place)
+{
+	const struct whole *whole = field->whole;
+	uint16_t *blocks = rows->slots->line[XI_PROBE_HASHED_1];
+	uint16_t *lines = malloc(whole->class_count * sizeof(*lines));
+	uint32_t before = rows->line_count;
+	int64_t line = 0;
+
+	if (!lines)
+		return -ENOMEM;
+	rows->line_limit = XI_BLOCK_FLAG;
+	for (uint32_t c = 0; line >= 0 && c < whole->class_count; c++) {
+		line = row_line(rows, &whole->rows[c * whole->words]);
+		lines[c] = line;
+	}
+	for (uint32_t s = 0; line >= 0 && s < XI_SLOTS; s++)
+		rows->slots->line[place][s] = whole_entry(rows, lines, whole->slot[s]);
+	for (uint32_t b = 0; line >= 0 && b < whole->block_count; b++) {
+		uint32_t to = XI_BLOCKS - 1 - rows->block_count - b;
+
+		for (uint32_t i = 0; i < XI_BLOCK_SLOTS; i++)
+			blocks[to * XI_BLOCK_SLOTS + i] = whole_entry(
+				rows, lines, whole->blocks[b * XI_BLOCK_SLOTS + i]);
+	}
+	free(lines);
+	if (line < 0)
+		return line;
+	rows->block_count += whole->block_count;
+	field->probe.on = XI_PROBE_WHOLE;
+	field->probe.rows = (rows->line_count - before) / rows->space->chunks;
+	rows->space->probe[place] = field->probe;
+	rows->space->fields |= 1u << place | XI_FIELD_WHOLE(place);
+	return 0;
+}
+
+/* Addresses told apart whole first: their lines must be below XI_BLOCK_FLAG. */
+static int emit_fields(struct rows *rows, struct field chosen[XI_PROBE_FIELDS])
+{
+	int err = 0;
+
+	for (int place = 0; !err && place < XI_PROBE_FIELDS; place++)
+		if (chosen[place].used && chosen[place].whole)
+			err = emit_whole(rows, &chosen[place], place);
+	for (int place = 0; !err && place < XI_PROBE_FIELDS; place++)
+		if (chosen[place].used && !chosen[place].whole)
+			err = emit_field(rows, &chosen[place], place);
+	return err;
 }
 
 /* Copies slots and lines to a value of the table that is large enough. */
@@ -302,8 +361,10 @@ int build_rows(struct build *build, struct xi_space *space, const struct entry *
 			    .count = count,
 			    .words = (space->shapes + 63) / 64};
 	struct field chosen[XI_PROBE_FIELDS] = {0};
+	struct whole whole[2] = {0};
 	int err = -ENOMEM;
 
+	rows.whole = whole;
 	if (!wanted(build, space))
 		return 0;
 	rows.set = malloc(SET_WORDS * sizeof(*rows.set));
@@ -314,13 +375,19 @@ int build_rows(struct build *build, struct xi_space *space, const struct entry *
 	rows.slots = calloc(1, sizeof(*rows.slots));
 	if (!rows.set || !rows.matrix || !rows.base || !rows.index || !rows.lines || !rows.slots)
 		goto out;
+	for (int side = 0; side < 2; side++) {
+		err = whole_build(&whole[side], &rows, side ? FIELD_LOCAL : FIELD_REMOTE);
+		if (err && err != -E2BIG)
+			goto out;
+	}
 	err = choose_fields(&rows, chosen);
-	for (int place = 0; !err && place < XI_PROBE_FIELDS; place++)
-		if (chosen[place].used)
-			err = emit_field(&rows, &chosen[place], place);
+	if (!err)
+		err = emit_fields(&rows, chosen);
 	if (!err && space->fields)
 		err = store(&rows);
 out:
+	whole_free(&whole[0]);
+	whole_free(&whole[1]);
 	free(rows.set);
 	free(rows.matrix);
 	free(rows.base);

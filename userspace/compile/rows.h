@@ -16,11 +16,14 @@ enum field_of {
 	FIELD_PROTO,
 };
 
+struct whole;
+
 /* A field that rows may be kept for. */
 struct field {
 	enum field_of of;
 	bool used, v6;
-	bool direct; /* an address by its first 16 bits, not by a hash */
+	bool direct;		   /* an address by its first 16 bits, not by a hash */
+	const struct whole *whole; /* all of an address */
 	struct xi_probe probe;
 };
 
@@ -38,6 +41,8 @@ struct rows {
 	struct xi_row *lines; /* the rows so far */
 	uint32_t line_count, line_limit;
 	struct xi_slots *slots;
+	uint32_t block_count;	 /* of addresses told apart whole */
+	const struct whole *whole; /* of the remote and of the local address; no blocks: cannot be */
 };
 
 /* Fills matrix and base. False when the field would not prune anything. */
