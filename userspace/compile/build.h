@@ -50,9 +50,14 @@ bool filter_rect(const struct filter *f, uint32_t rank, bool frag, struct xi_rec
 struct entry make_entry(const struct filter *f, const struct xi_rect *rect);
 /* spaces.c: all tables from image->filters, which must be in order. */
 int build_tables(struct image *image, const struct compile_opts *opts, struct diag *diag);
-/* rows.c: the rows of one space; entries in order of shape. */
+/*
+ * whole.c: which addresses of a space (remote, local) can be told apart whole, for there is room
+ * for their blocks, beside hashes for the other address. 0 or -ENOMEM.
+ */
+int whole_plan(const struct entry *entries, size_t count, uint32_t shapes, bool ret[2]);
+/* rows.c: the rows of one space; entries in order of shape; `whole`: of whole_plan(). */
 int build_rows(struct build *build, struct xi_space *space, const struct entry *entries,
-	       size_t count);
+	       size_t count, const bool whole[2]);
 /* tree.c: a tree of these rectangles, best rank first. Returns its index or -errno. */
 int64_t build_tree(struct build *build, const struct xi_rect *rects, size_t count);
 /* cells.c: gives every cell of a space its place; leaves seed and buckets in the space. */

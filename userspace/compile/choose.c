@@ -14,10 +14,9 @@
 #include "compile/whole.h"
 
 #define SAMPLES	   256
-#define CANDIDATES 14
+#define CANDIDATES 12
 /* The least of the three depths that are promised, see keep_promise(). */
 #define DEPTH_LEAST(v6) ((v6) ? 48 : 16)
-#define HASHED_PROMISED 2 /* of them are hashes of an IPv4 address */
 
 /* Rough costs in tenths of a nanosecond, measured with bench/classify. */
 #define COST_FIELD	20
@@ -38,7 +37,6 @@ struct chooser {
 	uint32_t shape[SAMPLES]; /* where the header was drawn from */
 	struct field field[CANDIDATES];
 	size_t count;
-	uint32_t blocks; /* of addresses told apart whole, taken so far */
 	uint32_t hashed; /* places of IPv4 hashes taken so far */
 	uint64_t *row[CANDIDATES]; /* of each sample; NULL: does not prune */
 	uint32_t peak[CANDIDATES]; /* the most shapes in any of its rows */
@@ -124,16 +122,16 @@ static void add_candidates(struct chooser *c)
 	for (int d = 0; d < 4; d++) {
 		uint8_t depth = depths[c->rows->entries[0].family == 6][d];
 
-		if (depth) {
-			add_candidate(c, FIELD_REMOTE, depth);
-			add_candidate(c, FIELD_LOCAL, depth);
-		}
+		for (int side = 0; depth && side < 2; side++)
+			if (!c->rows->whole[side].slot)
+				add_candidate(c, side ? FIELD_LOCAL : FIELD_REMOTE, depth);
 	}
 	for (int side = 0; side < 2; side++) {
 		if (!c->rows->whole[side].slot)
 			continue;
 		add_candidate(c, side ? FIELD_LOCAL : FIELD_REMOTE, 32);
 		c->field[c->count - 1].whole = &c->rows->whole[side];
+		c->field[c->count - 1].direct = false;
 	}
 	add_candidate(c, FIELD_REMOTE_PORT, 0);
 	add_candidate(c, FIELD_LOCAL_PORT, 0);
@@ -221,11 +219,13 @@ static uint64_t probe_cost(const struct chooser *c, const uint64_t *row)
 	return (probes + all / MISS_SHARE) * each / SAMPLES;
 }
 
-/* Whether blocks and slots of IPv4 addresses find room beside each other. */
-static bool fits(const struct chooser *c, uint32_t hashed, uint32_t blocks)
+/* Whether one more IPv4 hash finds room beside the blocks of addresses told apart whole. */
+static bool fits(const struct chooser *c)
 {
-	return hashed <= XI_BLOCK_FIELDS &&
-	       hashed * (XI_BLOCKS / XI_BLOCK_FIELDS) + blocks <= XI_BLOCKS;
+	const struct whole *whole = c->rows->whole;
+	uint32_t each = XI_BLOCKS / XI_BLOCK_FIELDS;
+
+	return (c->hashed + 1) * each + whole[0].block_count + whole[1].block_count <= XI_BLOCKS;
 }
 
 /* The place a field can have now, or XI_PROBE_FIELDS. */
@@ -237,16 +237,10 @@ static unsigned place_of(const struct chooser *c, const struct field *field,
 	switch (field->of) {
 	case FIELD_REMOTE:
 	case FIELD_LOCAL:
-		if (field->whole)
-			return !chosen[first].used && fits(c, c->hashed,
-							   c->blocks + field->whole->block_count)
-				       ? first
-				       : XI_PROBE_FIELDS;
-		if (field->direct)
-			return chosen[first].used ? XI_PROBE_FIELDS : first;
+		if (field->whole || field->direct)
+			return first;
 		if (!field->v6)
-			return fits(c, c->hashed + 1, c->blocks) ? XI_PROBE_HASHED_1 + c->hashed
-								 : XI_PROBE_FIELDS;
+			return fits(c) ? XI_PROBE_HASHED_1 + c->hashed : XI_PROBE_FIELDS;
 		for (unsigned p = 0; p < XI_PROBE_ADDRS; p++)
 			if (!chosen[p].used)
 				return p;
@@ -271,21 +265,8 @@ static void take(struct chooser *c, size_t k, struct field chosen[XI_PROBE_FIELD
 	chosen[place] = c->field[k];
 	chosen[place].used = true;
 	c->taken[k] = true;
-	if (c->field[k].whole)
-		c->blocks += c->field[k].whole->block_count;
-	else if (place >= XI_PROBE_HASHED_1 && place <= XI_PROBE_HASHED_4)
+	if (place >= XI_PROBE_HASHED_1 && place <= XI_PROBE_HASHED_4)
 		c->hashed++;
-}
-
-/* An address's first 16 bits keep the place that the whole of it could have. */
-static bool in_the_way(const struct chooser *c, const struct field *field,
-		       const struct field chosen[XI_PROBE_FIELDS])
-{
-	for (size_t k = 0; field->direct && k < c->count; k++)
-		if (c->field[k].whole && c->field[k].of == field->of &&
-		    place_of(c, &c->field[k], chosen) != XI_PROBE_FIELDS)
-			return true;
-	return false;
 }
 
 static void choose(struct chooser *c, struct field chosen[XI_PROBE_FIELDS])
@@ -301,8 +282,7 @@ static void choose(struct chooser *c, struct field chosen[XI_PROBE_FIELDS])
 			const struct field *field = &c->field[k];
 
 			if (!c->row[k] || c->taken[k] ||
-			    place_of(c, field, chosen) == XI_PROBE_FIELDS ||
-			    in_the_way(c, field, chosen))
+			    place_of(c, field, chosen) == XI_PROBE_FIELDS)
 				continue;
 			cost = probe_cost(c, c->row[k]);
 			if (!always)
@@ -358,8 +338,8 @@ static int is_bounded(const struct chooser *c, const struct field chosen[XI_PROB
 
 /*
  * The promise that no packet has more than XI_ALIVE_MAX shapes alive was made (in
- * spaces.c) for rows of three depths of both addresses. Where it does not follow
- * from what was chosen, these are taken, or the whole of an address.
+ * spaces.c) for rows of three depths of an address or of the whole of it. Where it
+ * does not follow from what was chosen, these are taken.
  */
 static int keep_promise(struct chooser *c, struct field chosen[XI_PROBE_FIELDS])
 {
@@ -367,23 +347,12 @@ static int keep_promise(struct chooser *c, struct field chosen[XI_PROBE_FIELDS])
 
 	if (bounded)
 		return bounded < 0 ? bounded : 0;
+	memset(chosen, 0, XI_PROBE_ADDRS * sizeof(*chosen));
 	c->hashed = 0;
-	if (!fits(c, HASHED_PROMISED, c->blocks)) {
-		memset(chosen, 0, XI_PROBE_ADDRS * sizeof(*chosen));
-		c->blocks = 0;
-	}
-	for (unsigned p = 0; p < XI_PROBE_ADDRS; p++)
-		if (!chosen[p].whole)
-			chosen[p].used = false;
-	for (size_t k = 0; k < c->count; k++) {
-		const struct field *field = &c->field[k];
-		unsigned first = field->of == FIELD_LOCAL;
-
-		if (!c->row[k] || field->of > FIELD_LOCAL || field->whole ||
-		    field->probe.depth < DEPTH_LEAST(field->v6) || chosen[first].whole)
-			continue;
-		take(c, k, chosen);
-	}
+	for (size_t k = 0; k < c->count; k++)
+		if (c->row[k] && c->field[k].of <= FIELD_LOCAL &&
+		    c->field[k].probe.depth >= DEPTH_LEAST(c->field[k].v6))
+			take(c, k, chosen);
 	return 0;
 }
 

@@ -271,7 +271,7 @@ static uint16_t whole_entry(const struct rows *rows, const uint16_t *lines, uint
 	return lines[entry];
 }
 
-/* The same as emit_field(). choose.c saw to it that there is room. */
+/* The same as emit_field(). whole_plan() saw to it that there is room. */
 static int emit_whole(struct rows *rows, struct field *field, enum xi_probe_field place)
 {
 	const struct whole *whole = field->whole;
@@ -353,7 +353,7 @@ static bool wanted(const struct build *build, const struct xi_space *space)
 }
 
 int build_rows(struct build *build, struct xi_space *space, const struct entry *entries,
-	       size_t count)
+	       size_t count, const bool can_whole[2])
 {
 	struct rows rows = {.build = build,
 			    .space = space,
@@ -375,12 +375,12 @@ int build_rows(struct build *build, struct xi_space *space, const struct entry *
 	rows.slots = calloc(1, sizeof(*rows.slots));
 	if (!rows.set || !rows.matrix || !rows.base || !rows.index || !rows.lines || !rows.slots)
 		goto out;
-	for (int side = 0; side < 2; side++) {
-		err = whole_build(&whole[side], &rows, side ? FIELD_LOCAL : FIELD_REMOTE);
-		if (err && err != -E2BIG)
-			goto out;
-	}
-	err = choose_fields(&rows, chosen);
+	err = 0;
+	for (int side = 0; !err && side < 2; side++)
+		if (can_whole[side])
+			err = whole_build(&whole[side], &rows, side ? FIELD_LOCAL : FIELD_REMOTE);
+	if (!err)
+		err = choose_fields(&rows, chosen);
 	if (!err)
 		err = emit_fields(&rows, chosen);
 	if (!err && space->fields)

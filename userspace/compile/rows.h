@@ -42,7 +42,7 @@ struct rows {
 	uint32_t line_count, line_limit;
 	struct xi_slots *slots;
 	uint32_t block_count;	 /* of addresses told apart whole */
-	const struct whole *whole; /* of the remote and of the local address; no blocks: cannot be */
+	const struct whole *whole; /* of the remote and of the local address; no slots: cannot be */
 };
 
 /* Fills matrix and base. False when the field would not prune anything. */

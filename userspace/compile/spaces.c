@@ -384,15 +384,21 @@ static int build_space(struct build *build, unsigned index)
 	};
 	struct xi_space space = {.loaded = XI_SPACE_LOADED};
 	struct entry *entries;
+	bool whole[2] = {false, false};
+	uint32_t shapes;
 	size_t count, moved = 0;
 	int err = space_entries(build->image, index, &entries, &count);
 
 	*build_at(build, SPACE, struct xi_space, index) = space;
 	if (err || !entries)
 		return err;
-	err = dense_pick(build, entries, count, number_shapes(entries, count),
-			 &depths[index >> 2 & 1], &depths[index >> 2 & 1], build->alive_max,
-			 XI_DENSE_MAX, &moved);
+	shapes = number_shapes(entries, count);
+	err = whole_plan(entries, count, shapes, whole);
+	if (!err)
+		err = dense_pick(build, entries, count, shapes,
+				 whole[0] ? NULL : &depths[index >> 2 & 1],
+				 whole[1] ? NULL : &depths[index >> 2 & 1], build->alive_max,
+				 XI_DENSE_MAX, &moved);
 	space.first_shape = build->tab[XI_TABLE_SHAPE].count;
 	if (!err && moved)
 		err = add_dense(build, &space, entries, count, moved);
@@ -411,7 +417,7 @@ static int build_space(struct build *build, unsigned index)
 	if (!err)
 		err = build_buckets(build, &space, index & 4);
 	if (!err)
-		err = build_rows(build, &space, entries, count);
+		err = build_rows(build, &space, entries, count, whole);
 	*build_at(build, SPACE, struct xi_space, index) = space;
 	free(entries);
 	return err;

@@ -16,8 +16,9 @@
 #include "compile/whole.h"
 #include "util/radix.h"
 
-/* Networks of 24 bits that are divided, while they are counted. */
-#define SEEN_SIZE (4 * XI_BLOCKS)
+/* Lines that one side may take at most: those of both stay below XI_BLOCK_FLAG. */
+#define CLASSES_MAX (XI_BLOCK_FLAG / 2)
+#define SEEN_SIZE   (4 * CLASSES_MAX)
 
 struct prefix {
 	uint32_t addr;
@@ -34,32 +35,76 @@ static struct prefix prefix_of(const struct entry *e, enum field_of of)
 	return p;
 }
 
-/* Whether the networks that need a block of their own are few enough to begin with. */
-static bool few_blocks(const struct rows *rows, enum field_of of)
+/* What a side needs, counted up to what there can be. */
+struct need {
+	uint32_t blocks, prefixes;
+};
+
+/* Numbers above 0, each counted once. */
+struct seen {
+	uint64_t number[SEEN_SIZE];
+};
+
+static bool is_new(struct seen *seen, uint64_t number)
 {
-	uint8_t *upper = calloc(1, XI_SLOTS);
-	uint32_t *seen = calloc(SEEN_SIZE, sizeof(*seen)), blocks = 0;
-	bool few = upper && seen;
+	uint32_t at = xi_hash_end(number);
 
-	for (size_t i = 0; few && i < rows->count; i++) {
-		struct prefix p = prefix_of(&rows->entries[i], of);
-		uint32_t net = p.addr >> 8, at = net * 2654435761u;
+	while (seen->number[at % SEEN_SIZE] && seen->number[at % SEEN_SIZE] != number)
+		at++;
+	if (seen->number[at % SEEN_SIZE])
+		return false;
+	seen->number[at % SEEN_SIZE] = number;
+	return true;
+}
 
-		if (p.len > 16 && !upper[p.addr >> 16]) {
-			upper[p.addr >> 16] = 1;
-			blocks++;
-		}
-		if (p.len > 24) {
-			while (seen[at % SEEN_SIZE] && seen[at % SEEN_SIZE] != net + 1)
-				at++;
-			blocks += !seen[at % SEEN_SIZE];
-			seen[at % SEEN_SIZE] = net + 1;
-		}
-		few = blocks <= XI_BLOCKS;
+static struct need count_need(struct seen *seen, const struct entry *entries, size_t count,
+			      enum field_of of)
+{
+	struct need need = {0};
+
+	memset(seen, 0, sizeof(*seen));
+	for (size_t i = 0; i < count; i++) {
+		struct prefix p = prefix_of(&entries[i], of);
+		uint64_t kind = (uint64_t)p.len << 32;
+
+		if (need.blocks > XI_BLOCKS || need.prefixes > CLASSES_MAX)
+			break;
+		if (!is_new(seen, kind | p.addr | 1ull << 40))
+			continue;
+		need.prefixes++;
+		if (p.len > 16)
+			need.blocks += is_new(seen, p.addr >> 16 | 2ull << 40);
+		if (p.len > 24)
+			need.blocks += is_new(seen, p.addr >> 8 | 3ull << 40);
 	}
-	free(upper);
+	return need;
+}
+
+int whole_plan(const struct entry *entries, size_t count, uint32_t shapes, bool ret[2])
+{
+	uint32_t chunks = (shapes + XI_CHUNK_SHAPES - 1) / XI_CHUNK_SHAPES;
+	struct need need[2];
+	struct seen *seen;
+
+	ret[0] = ret[1] = false;
+	if (entries[0].family == 6)
+		return 0;
+	seen = malloc(sizeof(*seen));
+	if (!seen)
+		return -ENOMEM;
+	for (int side = 0; side < 2; side++) {
+		need[side] = count_need(seen, entries, count, side ? FIELD_LOCAL : FIELD_REMOTE);
+		ret[side] = (need[side].prefixes + 1) * chunks <= CLASSES_MAX &&
+			    need[side].blocks <= XI_BLOCKS;
+	}
 	free(seen);
-	return few;
+	if (ret[0] && ret[1] && need[0].blocks + need[1].blocks <= XI_BLOCKS)
+		return 0;
+	/* One alone leaves room for two hashes of the other. */
+	ret[0] = ret[0] && need[0].blocks <= XI_BLOCKS / 2 &&
+		 (!ret[1] || need[0].blocks <= need[1].blocks);
+	ret[1] = ret[1] && need[1].blocks <= XI_BLOCKS / 2 && !ret[0];
+	return 0;
 }
 
 /* The block behind an entry; where there was none, all of it is what the entry was. */
@@ -94,24 +139,22 @@ static uint16_t *entries_of(struct whole *whole, struct prefix p, uint32_t *ret_
 	return entry;
 }
 
-/* Adds a class with the shapes of this one. -E2BIG: there are too many. */
-static int add_class(struct whole *whole, uint32_t like)
+/* Adds a class with the shapes of this one. */
+static uint32_t add_class(struct whole *whole, uint32_t like)
 {
 	size_t size = whole->words * sizeof(*whole->rows);
 
-	if (whole->class_count == whole->class_max)
-		return -E2BIG;
 	memcpy(&whole->rows[whole->class_count * whole->words], &whole->rows[like * whole->words],
 	       size);
 	return whole->class_count++;
 }
 
 /* `order`: the entries by prefix length, then address. */
-static int paint(struct whole *whole, const struct rows *rows, enum field_of of,
-		 const struct keyed *order)
+static void paint(struct whole *whole, const struct rows *rows, enum field_of of,
+		  const struct keyed *order)
 {
 	uint64_t last = ~0ull;
-	int class = 0;
+	uint32_t class = 0;
 
 	for (size_t i = 0; i < rows->count; i++) {
 		const struct entry *e = &rows->entries[order[i].index];
@@ -122,44 +165,50 @@ static int paint(struct whole *whole, const struct rows *rows, enum field_of of,
 			uint16_t *entry = entries_of(whole, p, &n);
 
 			class = add_class(whole, *entry);
-			if (class < 0)
-				return class;
 			while (n)
 				entry[--n] = class;
 		}
 		last = order[i].key;
 		whole->rows[class * whole->words + e->shape / 64] |= 1ull << e->shape % 64;
 	}
-	return 0;
+}
+
+/* How many different prefixes there are: classes, with that for no prefix. */
+static uint32_t count_classes(const struct keyed *order, size_t count)
+{
+	uint32_t n = 1;
+
+	for (size_t i = 0; i < count; i++)
+		n += order[i].key && (!i || order[i].key != order[i - 1].key);
+	return n;
 }
 
 int whole_build(struct whole *whole, const struct rows *rows, enum field_of of)
 {
-	struct keyed *order = NULL;
-	int err = -E2BIG;
+	struct keyed *order = malloc(rows->count * sizeof(*order));
+	int err = -ENOMEM;
 
-	*whole = (struct whole){.words = rows->words,
-				.class_max = XI_BLOCK_FLAG / 2 / rows->space->chunks};
-	if (rows->entries[0].family == 6 || !few_blocks(rows, of))
-		return -E2BIG;
-	if (whole->class_max > rows->count + 1)
-		whole->class_max = rows->count + 1;
-	whole->slot = calloc(XI_SLOTS, sizeof(*whole->slot));
-	whole->blocks = malloc(XI_BLOCKS * XI_BLOCK_SLOTS * sizeof(*whole->blocks));
-	whole->rows = calloc(whole->class_max, whole->words * sizeof(*whole->rows));
-	order = malloc(rows->count * sizeof(*order));
-	err = -ENOMEM;
-	if (!whole->slot || !whole->blocks || !whole->rows || !order)
-		goto out;
+	*whole = (struct whole){.words = rows->words};
+	if (!order)
+		return err;
 	for (size_t i = 0; i < rows->count; i++) {
 		struct prefix p = prefix_of(&rows->entries[i], of);
 
 		order[i] = (struct keyed){.key = (uint64_t)p.len << 32 | p.addr, .index = i};
 	}
-	whole->class_count = 1; /* what is under no prefix */
 	err = radix_sort(order, rows->count);
-	if (!err)
-		err = paint(whole, rows, of, order);
+	if (err)
+		goto out;
+	err = -ENOMEM;
+	whole->slot = calloc(XI_SLOTS, sizeof(*whole->slot));
+	whole->blocks = malloc(XI_BLOCKS * XI_BLOCK_SLOTS * sizeof(*whole->blocks));
+	whole->rows = calloc(count_classes(order, rows->count),
+			     whole->words * sizeof(*whole->rows));
+	if (!whole->slot || !whole->blocks || !whole->rows)
+		goto out;
+	whole->class_count = 1; /* what is under no prefix */
+	paint(whole, rows, of, order);
+	err = 0;
 out:
 	free(order);
 	if (err)

@@ -13,12 +13,12 @@ struct whole {
 	uint16_t *slot;	  /* XI_SLOTS */
 	uint16_t *blocks; /* room for XI_BLOCKS */
 	uint32_t block_count;
-	uint32_t class_count, class_max;
+	uint32_t class_count;
 	uint64_t *rows; /* of each class, `words` */
 	uint32_t words;
 };
 
-/* For one side of a space. -E2BIG: not of IPv6, nor for so many networks; -ENOMEM. */
+/* For one side of a space, when whole_plan() allows it. 0 or -ENOMEM. */
 int whole_build(struct whole *whole, const struct rows *rows, enum field_of of);
 void whole_free(struct whole *whole); /* all zero is fine */
 const uint64_t *whole_row(const struct whole *whole, const uint8_t addr[4]);
