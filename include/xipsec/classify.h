@@ -103,7 +103,7 @@ struct xi_space {
 	struct xi_probe probe[XI_PROBE_FIELDS];
 };
 XI_ASSERT_SIZE(struct xi_space, 408);
-#define XI_SPACE_LOADED 0x78697370
+#define XI_SPACE_LOADED	      0x78697370
 #define XI_FIELD_WHOLE(field) (1u << (16 + (field)))
 
 #define XI_ROW_WORDS	4

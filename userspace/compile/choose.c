@@ -37,7 +37,7 @@ struct chooser {
 	uint32_t shape[SAMPLES]; /* where the header was drawn from */
 	struct field field[CANDIDATES];
 	size_t count;
-	uint32_t hashed; /* places of IPv4 hashes taken so far */
+	uint32_t hashed;	   /* places of IPv4 hashes taken so far */
 	uint64_t *row[CANDIDATES]; /* of each sample; NULL: does not prune */
 	uint32_t peak[CANDIDATES]; /* the most shapes in any of its rows */
 	bool taken[CANDIDATES];

@@ -293,8 +293,8 @@ static int emit_whole(struct rows *rows, struct field *field, enum xi_probe_fiel
 		uint32_t to = XI_BLOCKS - 1 - rows->block_count - b;
 
 		for (uint32_t i = 0; i < XI_BLOCK_SLOTS; i++)
-			blocks[to * XI_BLOCK_SLOTS + i] = whole_entry(
-				rows, lines, whole->blocks[b * XI_BLOCK_SLOTS + i]);
+			blocks[to * XI_BLOCK_SLOTS + i] =
+				whole_entry(rows, lines, whole->blocks[b * XI_BLOCK_SLOTS + i]);
 	}
 	free(lines);
 	if (line < 0)

@@ -41,7 +41,7 @@ struct rows {
 	struct xi_row *lines; /* the rows so far */
 	uint32_t line_count, line_limit;
 	struct xi_slots *slots;
-	uint32_t block_count;	 /* of addresses told apart whole */
+	uint32_t block_count;	   /* of addresses told apart whole */
 	const struct whole *whole; /* of the remote and of the local address; no slots: cannot be */
 };
 
