@@ -29,7 +29,7 @@ static __always_inline int xi_walk_step(struct xi_walk *w, bool v6)
 		s = w->left.chunk + 1;
 		if (s * XI_CHUNK_SHAPES >= w->best.limit)
 			return 1;
-		if (xi_chunk(&w->ask, w->space, s, &w->left, v6))
+		if (!xi_next_chunk(w->space, &w->left))
 			return 0;
 		w->best.error = -EIO;
 		return 1;
@@ -110,8 +110,12 @@ static __always_inline int xi_walk(const struct xi_pkt *pkt, const struct xi_spa
 	ret->action = XI_ACT_NONE;
 	if (!space->shapes)
 		return 0;
+	/* What a global function is given must be written whole, up to Linux 6.2. */
+	__builtin_memset(&w.left, 0, sizeof(w.left));
+	if (!v6)
+		w.ask.key[1] = w.ask.key[2] = w.ask.key[3] = 0;
 	xi_ask_set(&w.ask, pkt, v6);
-	if (!xi_chunk(&w.ask, space, 0, &w.left, v6))
+	if (v6 ? xi_first_chunk6(&w.ask, space, &w.left) : xi_first_chunk4(&w.ask, space, &w.left))
 		return -EIO;
 	dense = space->dense && (w.left.word[0] & 1);
 	if (w.left.nonzero && !dense) {

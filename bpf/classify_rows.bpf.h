@@ -101,6 +101,8 @@ static __always_inline bool xi_and_rows(const struct xi_block *block, __u32 fiel
 	const struct xi_row *row;
 	__u32 line;
 
+	/* Lines are read again: clang would keep nine copies of them on the stack. */
+	asm volatile("" : : : "memory");
 #pragma unroll
 	for (__u32 f = 0; f < XI_PROBE_FIELDS; f++) {
 		if (!(fields & 1u << f))
@@ -123,38 +125,83 @@ static __always_inline bool xi_and_rows(const struct xi_block *block, __u32 fiel
 	return true;
 }
 
-/*
- * The shapes of one chunk that the rows of all fields allow; without rows all of
- * them, and some beyond the last. The first chunk's call finds the lines for all. False: an
- * index leads nowhere.
- */
-static __always_inline bool xi_chunk(const struct xi_ask *ask, const struct xi_space *space,
-				     __u32 chunk, struct xi_left *left, bool v6)
+static __always_inline int xi_set_nonzero(struct xi_left *left)
 {
-	__u32 fields = space->fields;
-	struct xi_block block;
-
-	left->chunk = chunk;
-	if (!fields) {
-		left->word[0] = left->word[1] = left->word[2] = left->word[3] = ~0ull;
-		left->nonzero = 15;
-		return true;
-	}
-	if (!xi_find_block(&block, space->rows, space->large))
-		return false;
-	if (!chunk)
-		xi_set_lines(ask, space, block.slots, &left->lines, v6);
-	if (!chunk && space->shapes <= 128) {
-		if (!xi_and_rows(&block, fields, &left->lines, 0, 2, left->word))
-			return false;
-		left->nonzero = xi_nonzero(left->word[0]) | xi_nonzero(left->word[1]) << 1;
-		return true;
-	}
-	if (!xi_and_rows(&block, fields, &left->lines, chunk, XI_ROW_WORDS, left->word))
-		return false;
 	left->nonzero = xi_nonzero(left->word[0]) | xi_nonzero(left->word[1]) << 1 |
 			xi_nonzero(left->word[2]) << 2 | xi_nonzero(left->word[3]) << 3;
-	return true;
+	return 0;
+}
+
+/* Without rows all shapes are worth a probe, and some beyond the last. */
+static __always_inline void xi_all_shapes(struct xi_left *left)
+{
+	left->word[0] = left->word[1] = left->word[2] = left->word[3] = ~0ull;
+	left->nonzero = 15;
+}
+
+static __always_inline int xi_first_chunk(const struct xi_ask *ask, const struct xi_space *space,
+					  struct xi_left *left, bool v6)
+{
+	struct xi_block block;
+	__u32 fields;
+
+	if (!ask || !space || !left)
+		return -EINVAL;
+	left->chunk = 0;
+	fields = space->fields;
+	if (!fields) {
+		xi_all_shapes(left);
+		return 0;
+	}
+	if (!xi_find_block(&block, space->rows, space->large))
+		return -EIO;
+	xi_set_lines(ask, space, block.slots, &left->lines, v6);
+	if (space->shapes <= 128) {
+		if (!xi_and_rows(&block, fields, &left->lines, 0, 2, left->word))
+			return -EIO;
+		left->nonzero = xi_nonzero(left->word[0]) | xi_nonzero(left->word[1]) << 1;
+		return 0;
+	}
+	return xi_and_rows(&block, fields, &left->lines, 0, XI_ROW_WORDS, left->word) ?
+		       xi_set_nonzero(left) :
+		       -EIO;
+}
+
+/*
+ * The shapes of the first chunk that the rows of all fields allow. Global functions: the verifier
+ * checks each once, however many programs of an object and ways lead here. -EIO: an index
+ * leads nowhere.
+ */
+__noinline int xi_first_chunk4(const struct xi_ask *ask, const struct xi_space *space,
+			       struct xi_left *left)
+{
+	return xi_first_chunk(ask, space, left, false);
+}
+
+__noinline int xi_first_chunk6(const struct xi_ask *ask, const struct xi_space *space,
+			       struct xi_left *left)
+{
+	return xi_first_chunk(ask, space, left, true);
+}
+
+/* The same for the chunk after left->chunk, with the lines that are known from the first. */
+__noinline int xi_next_chunk(const struct xi_space *space, struct xi_left *left)
+{
+	struct xi_block block;
+
+	if (!space || !left)
+		return -EINVAL;
+	left->chunk++;
+	if (!space->fields) {
+		xi_all_shapes(left);
+		return 0;
+	}
+	if (!xi_find_block(&block, space->rows, space->large))
+		return -EIO;
+	return xi_and_rows(&block, space->fields, &left->lines, left->chunk, XI_ROW_WORDS,
+			   left->word) ?
+		       xi_set_nonzero(left) :
+		       -EIO;
 }
 
 /* Takes the first shape out; counted from the space's first. nonzero is not 0. */
