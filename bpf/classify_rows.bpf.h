@@ -162,9 +162,9 @@ static __always_inline int xi_first_chunk(const struct xi_ask *ask, const struct
 		left->nonzero = xi_nonzero(left->word[0]) | xi_nonzero(left->word[1]) << 1;
 		return 0;
 	}
-	return xi_and_rows(&block, fields, &left->lines, 0, XI_ROW_WORDS, left->word) ?
-		       xi_set_nonzero(left) :
-		       -EIO;
+	return xi_and_rows(&block, fields, &left->lines, 0, XI_ROW_WORDS, left->word)
+		       ? xi_set_nonzero(left)
+		       : -EIO;
 }
 
 /*
@@ -199,9 +199,9 @@ __noinline int xi_next_chunk(const struct xi_space *space, struct xi_left *left)
 	if (!xi_find_block(&block, space->rows, space->large))
 		return -EIO;
 	return xi_and_rows(&block, space->fields, &left->lines, left->chunk, XI_ROW_WORDS,
-			   left->word) ?
-		       xi_set_nonzero(left) :
-		       -EIO;
+			   left->word)
+		       ? xi_set_nonzero(left)
+		       : -EIO;
 }
 
 /* Takes the first shape out; counted from the space's first. nonzero is not 0. */

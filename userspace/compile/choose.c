@@ -13,10 +13,16 @@
 #include "compile/alive.h"
 #include "compile/whole.h"
 
-#define SAMPLES	   256
-#define CANDIDATES 12
-/* The least of the three depths that are promised, see keep_promise(). */
-#define DEPTH_LEAST(v6) ((v6) ? 48 : 16)
+#define SAMPLES	     256
+#define NESTED_TRIES 8
+#define CANDIDATES   (2 * (4 + OWN_DEPTHS) + 3)
+
+/* Depths that are tried on every list. All but the first are promised, see keep_promise(). */
+static const uint8_t usual_depths[2][4] = {{0, 16, 24, 32}, {32, 48, 64, 128}};
+
+/* IPv6: so many more that the list's own prefixes suggest, where trying them is quick. */
+#define OWN_DEPTHS	   8
+#define OWN_DEPTHS_ENTRIES 20000
 
 /* Rough costs in tenths of a nanosecond, measured with bench/classify. */
 #define COST_FIELD	20
@@ -50,29 +56,62 @@ static uint32_t draw(struct chooser *c, uint32_t n)
 	return (c->random >> 16) % n;
 }
 
-/* A random address in a prefix. */
-static void draw_addr(struct chooser *c, uint8_t out[16], const uint8_t prefix[16], uint8_t len,
-		      uint8_t bits)
-{
-	for (unsigned i = 0; i < bits / 8u; i++) {
-		unsigned fixed = len >= 8 * (i + 1) ? 8 : len <= 8 * i ? 0 : len % 8;
+/* One side of an entry. */
+struct side {
+	const uint8_t *addr;
+	uint8_t len;
+};
 
-		out[i] = prefix[i] | (draw(c, 256) & 0xff >> fixed);
+static struct side side_of(const struct entry *e, enum field_of of)
+{
+	if (of == FIELD_REMOTE)
+		return (struct side){e->remote, e->remote_len};
+	return (struct side){e->local, e->me ? 0 : e->local_len};
+}
+
+static bool inside(struct side outer, struct side inner)
+{
+	unsigned bytes = outer.len / 8, bits = outer.len % 8;
+
+	return inner.len > outer.len && !memcmp(outer.addr, inner.addr, bytes) &&
+	       !((outer.addr[bytes] ^ inner.addr[bytes]) & ~(0xff >> bits));
+}
+
+/*
+ * An address in a prefix, and rather in one inside of it, for that is where there are hosts: the
+ * first, the last or any.
+ */
+static void draw_addr(struct chooser *c, uint8_t out[16], const struct entry *e, enum field_of of)
+{
+	struct side side = side_of(e, of);
+	unsigned bytes = e->family == 6 ? 16 : 4;
+	uint32_t kind = draw(c, 4);
+
+	for (int i = 0; side.len && i < NESTED_TRIES; i++) {
+		struct side other = side_of(&c->rows->entries[draw(c, c->rows->count)], of);
+
+		if (inside(side, other))
+			side = other;
+	}
+	for (unsigned i = 0; i < bytes; i++) {
+		unsigned fixed = side.len >= 8 * (i + 1) ? 8 : side.len <= 8 * i ? 0 : side.len % 8;
+		uint8_t rest = kind == 0 ? 0 : kind == 1 ? 0xff : draw(c, 256);
+
+		out[i] = side.addr[i] | (rest & 0xff >> fixed);
 	}
 }
 
 static void draw_samples(struct chooser *c)
 {
 	const struct rows *rows = c->rows;
-	uint8_t bits = rows->entries[0].family == 6 ? 128 : 32;
 
 	for (size_t i = 0; i < SAMPLES; i++) {
 		const struct entry *e = &rows->entries[draw(c, rows->count)];
 		struct xi_pkt *pkt = &c->pkt[i];
 
 		c->shape[i] = e->shape;
-		draw_addr(c, pkt->remote, e->remote, e->remote_len, bits);
-		draw_addr(c, pkt->local, e->local, e->me ? 0 : e->local_len, bits);
+		draw_addr(c, pkt->remote, e, FIELD_REMOTE);
+		draw_addr(c, pkt->local, e, FIELD_LOCAL);
 		pkt->proto = e->proto_given ? e->proto : draw(c, 2) ? 6 : 17;
 		if (pkt->proto != 1 && pkt->proto != 58) {
 			pkt->remote_port = e->rect.x_lo + draw(c, e->rect.x_hi - e->rect.x_lo + 1u);
@@ -115,23 +154,50 @@ static void add_candidate(struct chooser *c, enum field_of of, uint8_t depth)
 	c->count++;
 }
 
+/* Depths of IPv6 besides the usual ones: those that part the shapes into equal lots. */
+static void add_own_depths(const struct rows *rows, enum field_of of, bool wanted[129])
+{
+	uint32_t of_len[129] = {0}, shapes = 0, below = 0, lot = 1;
+
+	for (size_t i = 0; i < rows->count; i++) {
+		const struct entry *e = &rows->entries[i];
+		uint8_t len = of == FIELD_REMOTE ? e->remote_len : e->me ? 0 : e->local_len;
+
+		if (len && (!i || e->shape != rows->entries[i - 1].shape)) {
+			of_len[len]++;
+			shapes++;
+		}
+	}
+	for (unsigned len = 1; len <= 128; len++) {
+		below += of_len[len];
+		if (!of_len[len] || below * OWN_DEPTHS < lot * shapes)
+			continue;
+		wanted[len] = true;
+		lot = below * OWN_DEPTHS / shapes + 1;
+	}
+}
+
 static void add_candidates(struct chooser *c)
 {
-	static const uint8_t depths[2][4] = {{16, 24, 32}, {32, 48, 64, 128}};
+	bool v6 = c->rows->entries[0].family == 6;
 
-	for (int d = 0; d < 4; d++) {
-		uint8_t depth = depths[c->rows->entries[0].family == 6][d];
-
-		for (int side = 0; depth && side < 2; side++)
-			if (!c->rows->whole[side].slot)
-				add_candidate(c, side ? FIELD_LOCAL : FIELD_REMOTE, depth);
-	}
 	for (int side = 0; side < 2; side++) {
-		if (!c->rows->whole[side].slot)
+		enum field_of of = side ? FIELD_LOCAL : FIELD_REMOTE;
+		bool wanted[129] = {false};
+
+		if (c->rows->whole[side].slot) {
+			add_candidate(c, of, 32);
+			c->field[c->count - 1].whole = &c->rows->whole[side];
+			c->field[c->count - 1].direct = false;
 			continue;
-		add_candidate(c, side ? FIELD_LOCAL : FIELD_REMOTE, 32);
-		c->field[c->count - 1].whole = &c->rows->whole[side];
-		c->field[c->count - 1].direct = false;
+		}
+		for (unsigned i = 0; i < 4; i++)
+			wanted[usual_depths[v6][i]] = true;
+		if (v6 && c->rows->count <= OWN_DEPTHS_ENTRIES)
+			add_own_depths(c->rows, of, wanted);
+		for (unsigned depth = 1; depth <= 128; depth++)
+			if (wanted[depth])
+				add_candidate(c, of, depth);
 	}
 	add_candidate(c, FIELD_REMOTE_PORT, 0);
 	add_candidate(c, FIELD_LOCAL_PORT, 0);
@@ -349,10 +415,13 @@ static int keep_promise(struct chooser *c, struct field chosen[XI_PROBE_FIELDS])
 		return bounded < 0 ? bounded : 0;
 	memset(chosen, 0, XI_PROBE_ADDRS * sizeof(*chosen));
 	c->hashed = 0;
-	for (size_t k = 0; k < c->count; k++)
-		if (c->row[k] && c->field[k].of <= FIELD_LOCAL &&
-		    c->field[k].probe.depth >= DEPTH_LEAST(c->field[k].v6))
+	for (size_t k = 0; k < c->count; k++) {
+		const struct field *field = &c->field[k];
+
+		if (c->row[k] && field->of <= FIELD_LOCAL &&
+		    (field->whole || memchr(usual_depths[field->v6] + 1, field->probe.depth, 3)))
 			take(c, k, chosen);
+	}
 	return 0;
 }
 

@@ -73,7 +73,7 @@ static bool fill_addr(const struct field *field, uint64_t *set, const struct ent
 	if (!len || (!field->direct && len < field->probe.depth))
 		return false;
 	first = addr_slot(field, e->remote, e->local);
-	set_range(set, first, len >= 16 ? first : first + (1u << (16 - len)) - 1);
+	set_range(set, first, !field->direct || len >= 16 ? first : first + (1u << (16 - len)) - 1);
 	return true;
 }
 
