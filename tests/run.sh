@@ -3,10 +3,12 @@
 #
 # Runs tests and adds them up.
 #
-#   tests/run.sh                every kind below, in this order
-#   tests/run.sh unit bpf ...   only these kinds
+#   tests/run.sh                every kind below, in two lanes
+#   tests/run.sh unit bpf ...   only these kinds, in this order
+#   tests/run.sh unit + bpf     two lanes: what stands left and right of a + runs side by side
 #   tests/run.sh -- CMD ARG...  this one program
 #   TEST=name                   only tests whose file name contains it
+#   XI_LANES=1                  one thing after the other (as on a machine with one CPU)
 #
 # Every test is a program that prints TAP: cmocka programs through
 # CMOCKA_MESSAGE_OUTPUT=TAP, scripts by themselves. A test that ends with a
@@ -44,7 +46,15 @@ trap 'rm -f "$summary"' EXIT
 started=$SECONDS
 fresh= # the kind whose heading has been printed
 child= # the test that runs: it is told first when we are
-trap 'echo; echo "interrupted"; [ -n "$child" ] && kill -TERM "$child" && wait "$child"; exit 130' INT TERM
+lanes= # those in the background: they are told as well
+stop()
+{
+	trap '' INT TERM
+	[ -n "$child$lanes" ] && kill -TERM $child $lanes 2>/dev/null
+	wait $child $lanes 2>/dev/null
+	exit 130
+}
+trap 'echo; echo "interrupted"; stop' INT TERM
 
 # One TAP stream on stdin -> "passed failed skipped" and one "skip ..." or
 # "fail ..." line each. rc and timeout come from the caller.
@@ -118,11 +128,12 @@ one()
 	child=
 	result=$(awk -v rc=$rc -v limit="$limit" "$parser" "$log")
 	read -r _ p f s <<<"$(grep '^sum ' <<<"$result")"
-	printf '%s %s %s %s\n' "$kind" "$p" "$f" "$s" >>"$summary"
+	t0=$((SECONDS - t0))
+	printf '%s %s %s %s %s\n' "$kind" "$p" "$f" "$s" "$t0" >>"$summary"
 	printf '  %-6s %-46s %4d passed' "$([ "$f" -eq 0 ] && echo ok || echo FAILED)" "$name" "$p"
 	[ "$f" -gt 0 ] && printf ', %d failed' "$f"
 	[ "$s" -gt 0 ] && printf ', %d skipped' "$s"
-	[ $((SECONDS - t0)) -gt 4 ] && printf '  (%d s)' $((SECONDS - t0))
+	[ $t0 -gt 4 ] && printf '  (%d s)' $t0
 	printf '\n'
 	sed -n "s/^fail /         failed: /p; s/^skip /         skipped: /p" <<<"$result"
 	if [ "$f" -gt 0 ]; then
@@ -138,7 +149,7 @@ one()
 skip()
 {
 	[ "$fresh" = "$1" ] || { printf '\n%s\n' "$1"; fresh=$1; }
-	printf '%s 0 0 1\n' "$1" >>"$summary"
+	printf '%s 0 0 1 0\n' "$1" >>"$summary"
 	printf '  %-6s %-46s %s\n' skip "$2" "$3"
 }
 
@@ -304,19 +315,56 @@ if [ "${1:-}" = -- ]; then
 	set -- none
 fi
 kind_none() { :; }
-[ $# -gt 0 ] || set -- lint build unit exchange asan golden bpf integration interop demo fuzz vm
-for kind; do
-	if ! declare -F "kind_$kind" >/dev/null; then
+
+# What runs beside what: the virtual machines and the fuzzers keep one CPU busy and have no
+# part in what the others touch; those tell times, links and /sys/fs/bpf of this machine.
+kinds="lint build unit exchange asan golden bpf integration interop demo fuzz vm data one"
+[ $# -gt 0 ] || set -- lint build unit exchange golden bpf integration interop demo + vm asan fuzz
+groups=()
+group=
+for kind in "$@" +; do
+	if [ "$kind" = + ]; then
+		[ -n "$group" ] && groups+=("$group")
+		group=
+	elif declare -F "kind_$kind" >/dev/null; then
+		group="$group $kind"
+	else
 		echo "no such kind of test: $kind (see the head of tests/run.sh)" >&2
 		exit 2
 	fi
-	"kind_$kind"
+done
+
+lane() { local kind; for kind; do "kind_$kind"; done; }
+
+if [ "${XI_LANES:-$(nproc)}" -lt 2 ]; then
+	groups=("${groups[*]}")
+fi
+outputs=()
+for group in "${groups[@]:1}"; do
+	outputs+=("$(mktemp "$logs/lane.XXXXXX")")
+	(
+		lanes=
+		trap stop INT TERM
+		lane $group
+	) >"${outputs[-1]}" 2>&1 &
+	lanes="$lanes $!"
+	echo "side by side with what follows, its results come after it:$group"
+done
+lane ${groups[0]:-}
+for output in ${outputs[@]+"${outputs[@]}"}; do
+	read -r pid lanes <<<"$lanes"
+	child=$pid # should we be told to end
+	wait "$pid"
+	child=
+	cat "$output"
+	rm -f "$output"
 done
 
 printf '\ntotals by kind\n'
-awk '{ if (!($1 in p)) order[++n] = $1; p[$1] += $2; f[$1] += $3; s[$1] += $4 }
-     END { for (i = 1; i <= n; i++) { k = order[i]
-	   printf "  %-12s %5d passed, %d failed, %d skipped\n", k, p[k], f[k], s[k] } }' "$summary"
+awk -v kinds="$kinds" '{ p[$1] += $2; f[$1] += $3; s[$1] += $4; t[$1] += $5 }
+     END { n = split(kinds, order)
+	   for (i = 1; i <= n; i++) { k = order[i]
+	   if (k in p) printf "  %-12s %5d passed, %d failed, %d skipped  (%d s)\n", k, p[k], f[k], s[k], t[k] } }' "$summary"
 printf 'took %d s; logs in %s\n' $((SECONDS - started)) "$logs"
 awk '{ p += $2; f += $3; s += $4 }
      END { printf "%d passed, %d failed, %d skipped\n", p, f, s; exit f > 0 || p + f == 0 }' "$summary"

@@ -16,6 +16,7 @@ TEST=${TEST:-}
 BOOT_LIMIT=${BOOT_LIMIT:-300}	# seconds until the first test runs
 TEST_LIMIT=${TEST_LIMIT:-900}	# seconds a test may take inside
 KVM_LIMIT=${KVM_LIMIT:-20}	# seconds a boot with KVM may take
+VM_CPUS=${VM_CPUS:-2}	# two, so that there is something to race with
 results=0
 pid=
 
@@ -49,7 +50,7 @@ boot()
 {
 	local end=$((SECONDS + $1)) log=$2 rc=0
 	shift 2
-	setsid /usr/bin/python3 "$vm/virtme/usr/bin/vng" -r "$image" --force-9p -v --cpus 2 \
+	setsid /usr/bin/python3 "$vm/virtme/usr/bin/vng" -r "$image" --force-9p -v --cpus "$VM_CPUS" \
 		--memory 1536M --append panic=-1 --rwdir "$out=$out" "$@" >"$log" 2>&1 </dev/null &
 	pid=$!
 	# Short naps, so that a signal to this script is heard and ends the VM.
@@ -90,7 +91,7 @@ limit=$((BOOT_LIMIT + $(wc -w <<<"$tests") * TEST_LIMIT))
 t0=$SECONDS
 # shellcheck disable=SC2086 # no option when KVM works
 boot "$limit" "$out/console.log" $accel \
-	--exec "cd $PWD && O=$(cd "$O" && pwd) XI_DATA=${XI_DATA:-../shared/data} LIMIT=$TEST_LIMIT XI_QUICK=1 bash vmtest/guest.sh $out $tests"
+	--exec "cd $PWD && O=$(cd "$O" && pwd) XI_DATA=${XI_DATA:-../shared/data} LIMIT=$TEST_LIMIT XI_QUICK=1 XI_SLOW=5 bash vmtest/guest.sh $out $tests"
 if [ -s "$out/booted" ]; then
 	ok "kernel $(cat "$out/kernel") boots (first test after $(cat "$out/booted") s, all in $((SECONDS - t0)) s)"
 else

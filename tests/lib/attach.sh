@@ -32,7 +32,7 @@ attach_start()
 		--foreground "$@" >>"$tmp/b.log" 2>&1 </dev/null &
 	daemon_b=$!
 	pids="$pids $daemon_b"
-	eventually 150 shows b status 'length == 1'
+	eventually 40 shows b status 'length == 1'
 }
 
 attach_kill() # SIGNAL

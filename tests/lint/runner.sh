@@ -27,7 +27,7 @@ expect()
 	fi
 }
 
-echo 1..12
+echo 1..14
 expect "2 passed, 0 failed, 0 skipped" 0 "two results that were planned pass" \
 	'echo 1..2; echo "ok 1 - a"; echo "ok 2 - b"'
 expect "1 passed, 1 failed, 0 skipped" 1 "a failed line is a failure" \
@@ -49,3 +49,33 @@ expect "1 passed, 1 failed, 0 skipped" 1 "a sanitizer report after the last resu
 	'echo 1..1; echo "ok 1 - a"; exit 23'
 expect "1 passed, 1 failed, 0 skipped" 1 "a test that hangs is a failure" \
 	'echo 1..1; echo "ok 1 - a"; sleep 60'
+
+# Lanes: a test of the lint kind stands for one that takes its time.
+rm -rf "$tmp/out"
+n=$((n + 1))
+TEST=includes O=$tmp XI_LANES=2 tests/run.sh lint + lint >"$tmp/out" 2>&1
+rc=$?
+alone=$(TEST=includes O=$tmp tests/run.sh lint | sed -n '$s/ passed.*//p')
+if [ $rc -eq 0 ] && [ "$(tail -n 1 "$tmp/out")" = "$((2 * alone)) passed, 0 failed, 0 skipped" ]; then
+	echo "ok $n - two lanes add up"
+else
+	echo "not ok $n - two lanes add up"
+	sed 's/^/# /' "$tmp/out"
+fi
+n=$((n + 1))
+marked() { grep -lzsx "XI_MARK=$$" /proc/[0-9]*/environ | wc -l; }
+TEST=shell O=$tmp XI_LANES=2 XI_MARK=$$ tests/run.sh lint + lint >"$tmp/out" 2>&1 &
+runner=$!
+until [ "$(marked)" -ge 5 ] || ! kill -0 $runner 2>/dev/null; do sleep 0.1; done
+during=$(marked)
+kill -TERM $runner
+wait $runner
+rc=$?
+after=$(marked)
+if [ $rc -eq 130 ] && [ "$during" -ge 5 ] && [ "$after" -eq 0 ]; then
+	echo "ok $n - an interrupted run ends both of its lanes"
+else
+	echo "not ok $n - an interrupted run ends both of its lanes"
+	echo "# status $rc; $during processes, $after afterwards"
+	sed 's/^/# /' "$tmp/out"
+fi
