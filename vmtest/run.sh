@@ -63,17 +63,24 @@ boot()
 	return $rc
 }
 
-accel=--disable-kvm
+# Emulated, both CPUs take turns in one thread: another machine or the tests of this one have
+# the other CPU, and the guest's CPUs never wait for one of theirs that does not run.
+accel=(--disable-kvm "--qemu-opts=-accel tcg,thread=single")
 if [ -e /dev/kvm ]; then
 	if [ ! -e "$vm/accel" ]; then
 		echo no >"$vm/accel"
 		boot "$KVM_LIMIT" "$out/kvm.log" --exec "echo yes >$out/kvm"
 		[ "$(cat "$out/kvm" 2>/dev/null)" = yes ] && echo yes >"$vm/accel"
 	fi
-	[ "$(cat "$vm/accel")" = yes ] && accel=
+	[ "$(cat "$vm/accel")" = yes ] && accel=()
 fi
-echo "# $(basename "$image"): ${accel:+emulated (KVM is absent or does not boot this kernel)}${accel:-KVM}" |
-	sed 's/--disable-kvm$//'
+if [ ${#accel[@]} -gt 0 ]; then
+	echo "# $(basename "$image"): emulated (KVM is absent or does not boot this kernel)"
+else
+	echo "# $(basename "$image"): KVM"
+fi
+set=$(awk -v l="$label" '$1 == l { print $4 }' vmtest/kernels.txt)
+[ -z "${XI_FULL:-}" ] || set=all
 
 tests=
 for test in vmtest/tests/*.sh; do
@@ -89,9 +96,8 @@ fi
 
 limit=$((BOOT_LIMIT + $(wc -w <<<"$tests") * TEST_LIMIT))
 t0=$SECONDS
-# shellcheck disable=SC2086 # no option when KVM works
-boot "$limit" "$out/console.log" $accel \
-	--exec "cd $PWD && O=$(cd "$O" && pwd) XI_DATA=${XI_DATA:-../shared/data} LIMIT=$TEST_LIMIT XI_QUICK=1 XI_SLOW=5 bash vmtest/guest.sh $out $tests"
+boot "$limit" "$out/console.log" ${accel[@]+"${accel[@]}"} \
+	--exec "cd $PWD && O=$(cd "$O" && pwd) XI_DATA=${XI_DATA:-../shared/data} LIMIT=$TEST_LIMIT XI_QUICK=1 XI_SLOW=5 XI_SET=$set bash vmtest/guest.sh $out $tests"
 if [ -s "$out/booted" ]; then
 	ok "kernel $(cat "$out/kernel") boots (first test after $(cat "$out/booted") s, all in $((SECONDS - t0)) s)"
 else

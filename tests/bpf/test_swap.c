@@ -452,6 +452,12 @@ static void a_refused_list_changes_nothing(void **state)
 	}
 }
 
+/* On an emulated CPU, where the verifier takes seconds: every third place. */
+static unsigned stride(void)
+{
+	return getenv("XI_QUICK") ? 3 : 1;
+}
+
 static unsigned faults_left;
 
 static int fail_at_last(void)
@@ -483,7 +489,7 @@ static void a_swap_that_fails_at_any_step_changes_nothing(void **state)
 {
 	unsigned failed = 0;
 
-	for (unsigned step = 0;; step++) {
+	for (unsigned step = 0;; step += stride()) {
 		uint32_t generation;
 		int err;
 
@@ -501,7 +507,7 @@ static void a_swap_that_fails_at_any_step_changes_nothing(void **state)
 		failed++;
 	}
 	print_message("%u places to fail\n", failed);
-	assert_in_range(failed, 6, 50);
+	assert_in_range(failed, 6 / stride(), 50);
 }
 
 /* ------------------------------------------------------------------- and dying */
@@ -582,7 +588,7 @@ static void a_daemon_that_dies_at_any_step_leaves_a_whole_list(void **state)
 	for (unsigned grow = 0; grow < 2; grow++) {
 		bool died = true;
 
-		for (unsigned step = 0; died; step++) {
+		for (unsigned step = 0; died; step += stride()) {
 			struct datapath *ours = open_pinned();
 			uint32_t before;
 
@@ -603,7 +609,7 @@ static void a_daemon_that_dies_at_any_step_leaves_a_whole_list(void **state)
 	}
 	assert_int_equal(datapath_teardown(instance, NULL), 0);
 	print_message("%u deaths\n", deaths);
-	assert_in_range(deaths, 10, 100);
+	assert_in_range(deaths, 10 / stride(), 100);
 }
 
 /* Counters are carried over by whoever comes next. */

@@ -335,16 +335,20 @@ fi
 close_datapath
 
 # ---------------------------------------------------------------------- without it
-if ! open_datapath XI_NO_REASSEMBLY=1; then
-	not_ok "attached without reassembly" "$(cat "$tmp/err")"
+if [ "${XI_SET:-all}" = some ] && [ "$reassembles" = yes ]; then
+	skip "without it" "runs on the oldest kernel, which has nothing else"
+else
+	if ! open_datapath XI_NO_REASSEMBLY=1; then
+		not_ok "attached without reassembly" "$(cat "$tmp/err")"
+	fi
+	is "no netfilter link is there" no "$reassembles"
+	for v in 4 6; do
+		way="IPv$v alone"
+		always
+		is "$way: pieces that overtake the first one are lost where ports decide" 0 "$(once 5000 order=reverse)"
+		storm 3
+	done
+	close_datapath
 fi
-is "no netfilter link is there" no "$reassembles"
-for v in 4 6; do
-	way="IPv$v alone"
-	always
-	is "$way: pieces that overtake the first one are lost where ports decide" 0 "$(once 5000 order=reverse)"
-	storm 3
-done
-close_datapath
 is "nothing is left" "" "$(ls "$pins" 2>/dev/null)"
 echo "1..$n"

@@ -47,11 +47,14 @@ monitor()
 	eventually 10 grep -q listening "$tmp/$name.err"
 }
 
-# Ends it and waits until it is gone.
+# Ends it when nothing more comes, and waits until it is gone.
 monitor_end()
 {
-	local pid=pid_$1
-	sleep 0.5 # what is still on its way
+	local pid=pid_$1 before=
+	until [ "$before" = "$(stat -c %s "$tmp/$1.out")" ]; do
+		before=$(stat -c %s "$tmp/$1.out")
+		sleep 0.5
+	done
 	kill -INT "${!pid}" 2>/dev/null
 	wait "${!pid}"
 }
