@@ -61,8 +61,10 @@ static __always_inline __u32 xi_slot(const struct xi_ask *ask, const struct xi_p
 static __always_inline __u64 xi_block_step(const struct xi_slots *slots, __u64 line, __u64 byte)
 {
 	const __u16 *blocks = slots->line[XI_PROBE_HASHED_1];
-	__u64 at = (line & (XI_BLOCKS - 1)) * XI_BLOCK_SLOTS | (byte & 0xff);
+	__u64 at = line * XI_BLOCK_SLOTS | (byte & 0xff);
 
+	asm volatile("" : "+r"(at)); /* Linux 6.1 knows nothing of an OR: keep the mask behind it */
+	at &= XI_BLOCKS * XI_BLOCK_SLOTS - 1;
 	return line ^ ((line ^ blocks[at]) & -(line / XI_BLOCK_FLAG));
 }
 
