@@ -7,7 +7,7 @@ set -u -o pipefail
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/daemon.sh
 daemon_lab
-plan 46
+plan 50
 
 # ------------------------------------------------------------- start
 [ "$(ask a show >/dev/null 2>&1; echo $?)" = 3 ]
@@ -115,9 +115,22 @@ answer b '{"method":"acquire","rule":"database","local":"10.91.0.2","remote":"10
 ok "acquire is taken from the responder's side too"
 eventually 10 shows b qm '[.[] | select(.role == "initiator" and .selectors.local_port == 5433)] | length == 1'
 ok "and makes an SA pair that this side started"
-su_ask() { setpriv --reuid 65534 --regid 65534 --clear-groups "$xipsec" --instance "$lab-a" show; }
-su_ask >"$tmp/su.out" 2>&1
+nobody() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
+nobody "$xipsec" --instance "$lab-a" show >"$tmp/su.out" 2>&1
 equal "somebody else than root is told that nobody answers" 3 $?
+
+# ------------------------------------------------------------- doctor
+advice() { on a "$xipsec" doctor --json | jq -r ".interfaces[] | select(.name == \"$1\") | .advice"; }
+[[ $(advice eth0) == "filtered by instance $lab-a, "* ]]
+ok "doctor says whose an interface is"
+tap=$(ask a show status --json | jq -r '.interfaces[] | select(.name == "eth0") | .worker')
+equal "and that a worker's own is not filtered ($tap)" "of an ESP worker of xipsec, not filtered" "$(advice "$tap")"
+equal "to somebody else than root it does not deny what only root can try" "null null null null null null" \
+	"$(nobody "$xipsec" doctor --json |
+		jq -r '[.features[] | select(.name | IN("BPF", "BPF_LOOP", "RINGBUF", "XDP", "XSKMAP", "TC")) | .have | tostring] | join(" ")')"
+nobody "$xipsec" doctor >"$tmp/su.out" 2>&1
+equal "nor that this machine would do, with exit code 1" "1 Whether xipsec can work here, only root can find out." \
+	"$? $(tail -n 1 "$tmp/su.out")"
 
 # ------------------------------------------------------------- the end
 on a "$xipsec" --instance "$lab-a" teardown >/dev/null 2>&1

@@ -9,6 +9,7 @@
 
 #include "cli/cli.h"
 #include "datapath/probe.h"
+#include "esp/tap.h"
 #include "view/view.h"
 
 static bool is_denied(int err)
@@ -16,7 +17,9 @@ static bool is_denied(int err)
 	return err == -EPERM || err == -EACCES;
 }
 
-static json_t *features_json(const struct datapath_features *features, bool *ret_unknown)
+/* *ret_lacks: something that is needed is surely not there. */
+static json_t *features_json(const struct datapath_features *features, bool *ret_unknown,
+			     bool *ret_lacks)
 {
 	json_t *list = json_array();
 
@@ -35,6 +38,7 @@ static json_t *features_json(const struct datapath_features *features, bool *ret
 		};
 
 		*ret_unknown |= feature.unknown;
+		*ret_lacks |= feature.needed && !feature.have && !feature.unknown;
 		json_array_append_new(list, view_feature(&feature));
 	}
 	return list;
@@ -45,6 +49,8 @@ static void advise(const struct datapath_survey *survey, bool sharing, char *buf
 {
 	if (!survey->ethernet)
 		snprintf(buf, size, "not an Ethernet interface, it cannot be filtered yet");
+	else if (tap_is_name(survey->name) && !strcmp(survey->driver, "tun"))
+		snprintf(buf, size, "of an ESP worker of xipsec, not filtered");
 	else if (*survey->instance)
 		snprintf(buf, size, "filtered by instance %s, %s XDP%s", survey->instance,
 			 survey->xdp_generic ? "generic" : "native",
@@ -105,7 +111,8 @@ static json_t *links_json(bool sharing)
 
 int cmd_doctor(int argc, char **argv)
 {
-	bool json = argc == 2 && !strcmp(argv[1], "--json"), unknown = false, usable;
+	bool json = argc == 2 && !strcmp(argv[1], "--json"), unknown = false, lacks = false;
+	bool usable;
 	struct datapath_features features;
 	struct utsname uts = {0};
 	json_t *data, *list;
@@ -115,18 +122,20 @@ int cmd_doctor(int argc, char **argv)
 	uname(&uts);
 	datapath_probe(&features);
 	usable = datapath_usable(&features);
-	list = features_json(&features, &unknown);
+	list = features_json(&features, &unknown, &lacks);
 	data = json_pack("{s:s, s:s, s:o, s:o, s:b, s:b, s:s}", "release", uts.release, "machine",
 			 uts.machine, "features", list, "interfaces",
 			 links_json(features.have[DP_FEATURE_DISPATCHER]), "usable", usable,
 			 "unknown", unknown, "verdict",
-			 usable	   ? "xipsec can filter and protect here"
-			 : unknown ? "xipsec cannot work here, as far as can be seen"
-				   : "xipsec cannot work here");
+			 usable	 ? "xipsec can filter and protect here"
+			 : lacks ? "xipsec cannot work here"
+				 : "Whether xipsec can work here, only root can find out");
 	if (json)
 		view_print_json(stdout, data);
 	else
 		view_print_doctor(stdout, data);
 	json_decref(data);
-	return usable ? CLI_OK : CLI_UNSUPPORTED;
+	if (usable)
+		return CLI_OK;
+	return lacks ? CLI_UNSUPPORTED : CLI_FAILED;
 }

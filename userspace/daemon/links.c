@@ -16,19 +16,13 @@
 #include <netpacket/packet.h>
 
 #include "daemon/links.h"
+#include "esp/tap.h"
 
 /* ------------------------------------------------------------------ wishes */
 
 bool links_is_name(const char *pattern)
 {
 	return *pattern != '!' && !pattern[strcspn(pattern, "*?[\\")];
-}
-
-/* The TAP of an ESP worker, as the kernel names it from the pattern in esp/tap.c. */
-static bool is_worker_tap(const char *name)
-{
-	return !strncmp(name, "xi", 2) && name[2] &&
-	       strspn(name + 2, "0123456789") == strlen(name + 2);
 }
 
 bool links_wanted(const struct link *link, const char *const *patterns, size_t count)
@@ -49,7 +43,7 @@ bool links_wanted(const struct link *link, const char *const *patterns, size_t c
 	}
 	if (named)
 		return true;
-	return (glob || !some) && link->ethernet && !link->loopback && !is_worker_tap(link->name);
+	return (glob || !some) && link->ethernet && !link->loopback && !tap_is_name(link->name);
 }
 
 /* ----------------------------------------------------------------- listing */

@@ -25,11 +25,6 @@ const struct dp_feature_info *datapath_feature_info(enum dp_feature feature)
 	return &infos[feature];
 }
 
-static int positive(int probed) /* libbpf: 1 yes, 0 no, negative errno */
-{
-	return probed > 0 ? 0 : probed ? probed : -EOPNOTSUPP;
-}
-
 static int closed(int fd)
 {
 	if (fd < 0)
@@ -38,15 +33,29 @@ static int closed(int fd)
 	return 0;
 }
 
-static int probe_frags(void)
+/* The smallest XDP program. */
+static int load_xdp(uint32_t flags)
 {
 	const struct bpf_insn insns[] = {
 		{.code = 0xb7, .dst_reg = 0, .imm = XDP_PASS}, /* r0 = XDP_PASS */
 		{.code = 0x95},				       /* exit */
 	};
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .prog_flags = BPF_F_XDP_HAS_FRAGS);
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .prog_flags = flags);
 
 	return closed(bpf_prog_load(BPF_PROG_TYPE_XDP, "xi_probe", "GPL", insns, 2, &opts));
+}
+
+/*
+ * libbpf: 1 yes, 0 no, negative errno. To whom the kernel refuses every program it
+ * says either, so ask first whether it is one of those.
+ */
+static int positive(int probed)
+{
+	int err = load_xdp(0);
+
+	if (err == -EPERM || err == -EACCES)
+		return err;
+	return probed > 0 ? 0 : probed ? probed : -EOPNOTSUPP;
 }
 
 #define MAP_TYPE_ARENA 33 /* linux/bpf.h of 6.9 */
@@ -168,7 +177,7 @@ static int probe_one(enum dp_feature feature)
 	case DP_FEATURE_XDP:
 		return positive(libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_XDP, NULL));
 	case DP_FEATURE_XDP_FRAGS:
-		return probe_frags();
+		return load_xdp(BPF_F_XDP_HAS_FRAGS);
 	case DP_FEATURE_XSKMAP:
 		return positive(libbpf_probe_bpf_map_type(BPF_MAP_TYPE_XSKMAP, NULL));
 	case DP_FEATURE_DISPATCHER:

@@ -23,6 +23,8 @@
 
 #define TAP_MTU 65521 /* what the driver allows: no limit of ours */
 
+#define TAP_PREFIX "xi"
+
 struct tap {
 	int fd, ifindex;
 	char name[IFNAMSIZ];
@@ -140,7 +142,8 @@ out:
 
 int tap_open(struct tap **ret, struct diag *diag)
 {
-	struct ifreq req = {.ifr_name = "xi%d", .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
+	struct ifreq req = {.ifr_name = TAP_PREFIX "%d",
+			    .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
 	struct tap *tap = calloc(1, sizeof(*tap));
 	int err;
 
@@ -192,4 +195,10 @@ const char *tap_name(const struct tap *tap)
 const uint8_t *tap_mac(const struct tap *tap)
 {
 	return tap->mac;
+}
+
+bool tap_is_name(const char *name)
+{
+	return !strncmp(name, TAP_PREFIX, strlen(TAP_PREFIX)) && name[strlen(TAP_PREFIX)] &&
+	       !name[strlen(TAP_PREFIX) + strspn(name + strlen(TAP_PREFIX), "0123456789")];
 }

@@ -3,6 +3,7 @@
 #ifndef ESP_TAP_H
 #define ESP_TAP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <xipsec/diag.h>
@@ -24,5 +25,7 @@ int tap_fd(const struct tap *tap);
 int tap_ifindex(const struct tap *tap);
 const char *tap_name(const struct tap *tap);
 const uint8_t *tap_mac(const struct tap *tap);
+/* Is this a name as tap_open() gives them? */
+bool tap_is_name(const char *name);
 
 #endif
