@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/daemon.sh
 daemon_lab
 udpflow=$O/tests/tools/udpflow
-plan 52
+plan 54
 
 cat >"$tmp/b/policy.yaml" <<-EOF
 	policy: lab-b
@@ -17,6 +17,8 @@ cat >"$tmp/b/policy.yaml" <<-EOF
 	filter-lists:
 	  game:
 	    - {src: any, dst: me, proto: udp, dst-port: 7000-7001}
+	  named:
+	    - {src: any, dst: me, proto: udp, dst-port: 7004}
 	  unwanted:
 	    - {src: any, dst: me, proto: udp, dst-port: 7002}
 	  database:
@@ -30,6 +32,7 @@ cat >"$tmp/b/policy.yaml" <<-EOF
 	        - {esp: aes128gcm16}
 	rules:
 	  - {name: game, filter-list: game, action: permit}
+	  - {name: "odd, name", filter-list: named, action: block}
 	  - {name: unwanted, filter-list: unwanted, action: block}
 	  - {name: database, filter-list: database, action: require, auth: [{psk-file: psk}]}
 	  - {name: far, filter-list: far, action: require, auth: [{psk-file: psk}]}
@@ -164,6 +167,16 @@ ask b monitor 'ether[200] = 1' >"$tmp/wrong.out" 2>&1 || grep -q 'first 128 byte
 ok "and a filter that looks further than a sample goes says so"
 "$O/tests/tools/ctlask" "$lab-b" '{"method":"monitor","filter":[[6,0,0]]}' | jq -e '.ok == false' >/dev/null
 ok "the daemon refuses a program that is none"
+
+# ------------------------------------------------------------- names of rules
+monitor odd --rule 'nobody,odd\, name,exempt:ike'
+equal "a rule that is not there is told, one with a comma in its name and a built-in one are found" \
+	"warning: there is no rule 'nobody' in the policy in force" "$(grep -v listening "$tmp/odd.err")"
+datagrams 7002 2
+datagrams 7004 3
+monitor_end odd
+equal "and --rule selects exactly the packets of the rule with a comma" "3 3" \
+	"$(lines odd '.rule == "odd, name"') $(lines odd true)"
 
 # ------------------------------------------------------------- too much for the kernel
 # Filters that are long, and so many of them that they do not fit one program.

@@ -88,12 +88,20 @@ static int explain_failure(const json_t *answer)
 	return code && !strcmp(code, "unsupported") ? CLI_UNSUPPORTED : CLI_FAILED;
 }
 
+static void print_messages(const json_t *answer)
+{
+	json_t *message;
+	size_t i;
+
+	json_array_foreach(json_object_get(answer, "messages"), i, message)
+		fprintf(stderr, "%s\n", json_string_value(message));
+}
+
 int ask(json_t *question, json_t **ret_data)
 {
-	json_t *answer = NULL, *message;
+	json_t *answer = NULL;
 	int fd, rc = CLI_FAILED;
 	FILE *stream = NULL;
-	size_t i;
 
 	fd = dial();
 	if (fd < 0) {
@@ -111,8 +119,7 @@ int ask(json_t *question, json_t **ret_data)
 		rc = CLI_UNREACHABLE;
 		goto out;
 	}
-	json_array_foreach(json_object_get(answer, "messages"), i, message)
-		fprintf(stderr, "%s\n", json_string_value(message));
+	print_messages(answer);
 	if (json_is_true(json_object_get(answer, "incomplete")))
 		fprintf(stderr, "xipsec: a part of the daemon did not answer, this is not all\n");
 	if (!json_is_true(json_object_get(answer, "ok"))) {
@@ -193,6 +200,7 @@ static int stream_begin(struct lines *lines, const json_t *question)
 		err = lines_more(lines);
 	if (line)
 		answer = json_loads(line, 0, &error);
+	print_messages(answer);
 	if (!answer) {
 		fprintf(stderr, "xipsec: the daemon did not answer\n");
 		rc = CLI_UNREACHABLE;

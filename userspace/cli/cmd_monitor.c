@@ -65,20 +65,35 @@ static bool show(void *arg, const char *line)
 	return !ferror(stdout) && (!m->count || m->seen < m->count);
 }
 
+/* Up to the next comma into name, which has room for all of text; what comes behind it. */
+static const char *take_name(const char *text, char *name)
+{
+	while (*text && *text != ',') {
+		/* Names of rules may have commas. */
+		if (*text == '\\' && (text[1] == ',' || text[1] == '\\'))
+			text++;
+		*name++ = *text++;
+	}
+	*name = '\0';
+	return *text ? text + 1 : text;
+}
+
 /* "a,b" into the array of that key. */
 static void add_names(json_t *question, const char *key, const char *text)
 {
 	json_t *list = json_object_get(question, key);
-	char *copy = strdup(text), *rest = copy, *name;
+	char *name = malloc(strlen(text) + 1);
 
 	if (!list) {
 		list = json_array();
 		json_object_set_new(question, key, list);
 	}
-	while ((name = strsep(&rest, ",")))
+	while (name && *text) {
+		text = take_name(text, name);
 		if (*name)
 			json_array_append_new(list, json_string(name));
-	free(copy);
+	}
+	free(name);
 }
 
 static int check_names(const json_t *question)

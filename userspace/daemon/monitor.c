@@ -438,6 +438,32 @@ static struct listener *listener_add(struct daemon *d, struct monitor_spec *spec
 	return NULL;
 }
 
+static bool has_rule(const struct daemon *d, const char *name)
+{
+	for (size_t i = 0; i < d->policy->rule_count; i++)
+		if (!strcmp(d->policy->rules[i].name, name))
+			return true;
+	/* Those that are built in. */
+	for (size_t i = 0; i < d->image->count; i++)
+		if (!strcmp(d->image->filters[i].rule_name, name))
+			return true;
+	return false;
+}
+
+/* A listener may wait for a rule to come, or have mistyped one: it is told. */
+static json_t *strange_rules(const struct daemon *d, const struct monitor_spec *spec)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < spec->rule_count; i++)
+		if (!has_rule(d, spec->rules[i]))
+			json_array_append_new(
+				list, json_sprintf("warning: there is no rule '%s' in the policy "
+						   "in force",
+						   spec->rules[i]));
+	return list;
+}
+
 void monitor_start(struct daemon *d, struct control_request *request, const json_t *question)
 {
 	struct monitor_spec spec;
@@ -455,9 +481,10 @@ void monitor_start(struct daemon *d, struct control_request *request, const json
 		return;
 	}
 	l->stream = control_stream_begin(request,
-					 json_pack("{s:b, s:{s:s, s:I}}", "ok", 1, "data",
+					 json_pack("{s:b, s:{s:s, s:I}, s:o}", "ok", 1, "data",
 						   "instance", d->opts.instance, "generation",
-						   (json_int_t)d->generation),
+						   (json_int_t)d->generation, "messages",
+						   strange_rules(d, &l->spec)),
 					 on_closed, l);
 	if (!l->stream)
 		listener_remove(l);
