@@ -57,35 +57,15 @@ static const char *ports_text(uint16_t lo, uint16_t hi, char buf[16])
 	return buf;
 }
 
-static const char *proto_column(const struct filter *f, char buf[24])
-{
-	static const struct {
-		uint8_t number;
-		const char *name;
-	} names[] = {{1, "icmp"}, {6, "tcp"}, {17, "udp"}, {50, "esp"}, {51, "ah"}, {58, "icmpv6"}};
-	int n;
-
-	if (!f->proto_given)
-		return "any";
-	n = snprintf(buf, 24, "%u", f->proto);
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		if (names[i].number == f->proto)
-			n = snprintf(buf, 24, "%s", names[i].name);
-	}
-	if (f->icmp_type >= 0)
-		n += snprintf(buf + n, 24 - n, " %d", f->icmp_type);
-	if (f->icmp_code >= 0)
-		snprintf(buf + n, 24 - n, "/%d", f->icmp_code);
-	return buf;
-}
-
 static void print_row(const struct filter *f, int rule_width)
 {
-	char remote[XI_PREFIX_STRLEN], local[XI_PREFIX_STRLEN], rport[16], lport[16], proto[24];
+	char remote[XI_PREFIX_STRLEN], local[XI_PREFIX_STRLEN], rport[16], lport[16],
+		proto[VIEW_PROTO_MAX];
 
 	printf("%6u  %-*s %-3s  %-9s  %-8s %-20s %-11s %-20s %-11s %s%s%s\n", f->id, rule_width,
 	       f->rule_name, f->dir == XI_DIR_IN ? "in" : "out", action_name(f->action),
-	       proto_column(f, proto), xi_prefix_text(&f->remote, remote),
+	       view_proto_text(f->proto_given ? f->proto : -1, f->icmp_type, f->icmp_code, proto),
+	       xi_prefix_text(&f->remote, remote),
 	       ports_text(f->remote_port_lo, f->remote_port_hi, rport),
 	       f->local_is_me ? (f->family == 4 ? "me" : "me (IPv6)")
 			      : xi_prefix_text(&f->local, local),

@@ -50,6 +50,7 @@ static void fill_role(struct view_role *ret, const struct proc *proc)
 	ret->name = role_name(proc->role);
 	ret->iface = proc->iface ? proc->iface->name : NULL;
 	ret->pid = proc->pid;
+	ret->wanted = proc->wanted;
 	ret->ready = proc->ready;
 	ret->restarts = proc->restarts;
 }
@@ -105,8 +106,8 @@ static json_t *make_status(struct gather *gather)
 		.reassembly6 = datapath_reassembles(d->dp, 6),
 	};
 
-	roles[status.role_count++] =
-		(struct view_role){.name = "parent", .pid = getpid(), .ready = true};
+	roles[status.role_count++] = (struct view_role){
+		.name = "parent", .pid = getpid(), .wanted = true, .ready = true};
 	fill_role(&roles[status.role_count++], &d->keys);
 	fill_role(&roles[status.role_count++], &d->ike);
 	for (unsigned i = 0; i < d->iface_count; i++) {

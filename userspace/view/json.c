@@ -89,10 +89,11 @@ static json_t *roles_json(const struct view_status *status)
 		const struct view_role *role = &status->roles[i];
 
 		json_array_append_new(
-			list, json_pack("{s:s, s:o, s:o, s:b, s:i}", "role", role->name,
+			list, json_pack("{s:s, s:o, s:o, s:b, s:b, s:i}", "role", role->name,
 					"interface", text_json(role->iface), "pid",
-					role->pid ? json_integer(role->pid) : json_null(), "ready",
-					role->ready, "restarts", (int)role->restarts));
+					role->pid ? json_integer(role->pid) : json_null(), "wanted",
+					role->wanted, "ready", role->ready, "restarts",
+					(int)role->restarts));
 	}
 	return list;
 }

@@ -7,6 +7,7 @@
 #include <linux/pkt_cls.h>
 
 #include "compile/image.h"
+#include "policy/scalar.h"
 #include "sa/sad.h"
 #include "util/addr.h"
 #include "view/live.h"
@@ -105,12 +106,6 @@ static json_t *moment_now(const struct view_clock *clock)
 	return json_real(clock->real_ms / 1000.0);
 }
 
-static bool has_ports(uint8_t proto)
-{
-	return proto == IPPROTO_TCP || proto == IPPROTO_UDP || proto == IPPROTO_SCTP ||
-	       proto == IPPROTO_UDPLITE || proto == IPPROTO_DCCP;
-}
-
 static json_t *addr_json(const uint8_t bytes[16], uint8_t family)
 {
 	struct xi_addr addr = {.family = family};
@@ -123,18 +118,18 @@ static json_t *addr_json(const uint8_t bytes[16], uint8_t family)
 /* What the parser made of the headers; nothing when it could make nothing of them. */
 static void add_packet(json_t *view, const struct xi_pkt *pkt)
 {
-	bool ports = has_ports(pkt->proto) && !(pkt->flags & XI_PKT_LATER_FRAG);
+	bool later = pkt->flags & XI_PKT_LATER_FRAG; /* shows neither ports nor type */
 
 	if (!pkt->family)
 		return;
 	json_object_set_new(view, "remote", addr_json(pkt->remote, pkt->family));
 	json_object_set_new(view, "local", addr_json(pkt->local, pkt->family));
 	json_object_set_new(view, "proto", json_integer(pkt->proto));
-	if (ports) {
+	if (proto_has_ports(pkt->proto) && !later) {
 		json_object_set_new(view, "remote_port", json_integer(pkt->remote_port));
 		json_object_set_new(view, "local_port", json_integer(pkt->local_port));
 	}
-	if (pkt->proto == IPPROTO_ICMP || pkt->proto == IPPROTO_ICMPV6) {
+	if ((pkt->proto == IPPROTO_ICMP || pkt->proto == IPPROTO_ICMPV6) && !later) {
 		json_object_set_new(view, "icmp_type", json_integer(pkt->icmp_type));
 		json_object_set_new(view, "icmp_code", json_integer(pkt->icmp_code));
 	}

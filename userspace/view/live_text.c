@@ -2,8 +2,8 @@
 /* One line of text for each live object; see live.h. */
 #include <string.h>
 #include <time.h>
-#include <netinet/in.h>
 
+#include "policy/scalar.h"
 #include "view/live.h"
 
 static const char *text_of(const json_t *object, const char *key)
@@ -32,21 +32,10 @@ static void print_time(FILE *out, const json_t *object)
 
 static void print_proto(FILE *out, json_int_t proto)
 {
-	static const struct {
-		int proto;
-		const char *name;
-	} known[] = {
-		{IPPROTO_ICMP, "icmp"}, {IPPROTO_TCP, "tcp"}, {IPPROTO_UDP, "udp"},
-		{IPPROTO_ESP, "esp"},	{IPPROTO_AH, "ah"},   {IPPROTO_ICMPV6, "icmp6"},
-		{IPPROTO_SCTP, "sctp"},
-	};
+	char number[PROTO_TEXT];
+	const char *text = proto_text(proto, number);
 
-	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
-		if (known[i].proto == proto) {
-			fprintf(out, "%s ", known[i].name);
-			return;
-		}
-	fprintf(out, "protocol %d ", (int)proto);
+	fprintf(out, "%s%s ", text == number ? "protocol " : "", text);
 }
 
 static void print_end(FILE *out, const json_t *object, const char *addr, const char *port)

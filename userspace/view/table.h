@@ -11,6 +11,9 @@ enum column_kind {
 	COL_TEXT, /* strings and numbers as they are; null is "-" */
 	COL_AGE,  /* a time in the past, as "3m" */
 	COL_LEFT, /* a time to come, as "52m"; null is "never" */
+	/* These look at more of the object than the one key. */
+	COL_PROTO, /* of a filter: "tcp", "icmp 3/4" */
+	COL_READY, /* of a role: "not needed" where nothing asks for it */
 };
 
 struct column {

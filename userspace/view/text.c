@@ -7,13 +7,14 @@
 #include <string.h>
 #include <time.h>
 
+#include "policy/scalar.h"
 #include "view/table.h"
 #include "view/view.h"
 
 #define CELL_MAX 80
 
 /* "45s", "12m", "3h10m", "4d2h": two units at most. */
-static void duration_text(long seconds, char *buf, size_t size)
+static void age_text(long seconds, char *buf, size_t size)
 {
 	if (seconds < 0)
 		seconds = 0;
@@ -36,14 +37,48 @@ static const char *cell_text(const json_t *value, enum column_kind kind, char bu
 	if (json_is_boolean(value))
 		return json_is_true(value) ? "yes" : "no";
 	if (json_is_integer(value) && kind == COL_AGE)
-		duration_text(time(NULL) - json_integer_value(value), buf, CELL_MAX);
+		age_text(time(NULL) - json_integer_value(value), buf, CELL_MAX);
 	else if (json_is_integer(value) && kind == COL_LEFT)
-		duration_text(json_integer_value(value) - time(NULL), buf, CELL_MAX);
+		age_text(json_integer_value(value) - time(NULL), buf, CELL_MAX);
 	else if (json_is_integer(value))
 		snprintf(buf, CELL_MAX, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
 	else
 		return "?";
 	return buf;
+}
+
+static int number_or(const json_t *object, const char *key, int otherwise)
+{
+	const json_t *value = json_object_get(object, key);
+
+	return json_is_integer(value) ? (int)json_integer_value(value) : otherwise;
+}
+
+const char *view_proto_text(int proto, int icmp_type, int icmp_code, char buf[VIEW_PROTO_MAX])
+{
+	char number[PROTO_TEXT];
+	int n;
+
+	if (proto < 0)
+		return "any";
+	n = snprintf(buf, VIEW_PROTO_MAX, "%s", proto_text(proto, number));
+	if (icmp_type >= 0)
+		n += snprintf(buf + n, VIEW_PROTO_MAX - n, " %d", icmp_type);
+	if (icmp_code >= 0)
+		snprintf(buf + n, VIEW_PROTO_MAX - n, "/%d", icmp_code);
+	return buf;
+}
+
+static const char *column_text(const json_t *object, const struct column *column,
+			       char buf[CELL_MAX])
+{
+	if (column->kind == COL_PROTO)
+		return view_proto_text(number_or(object, column->key, -1),
+				       number_or(object, "icmp_type", -1),
+				       number_or(object, "icmp_code", -1), buf);
+	if (column->kind == COL_READY && json_is_false(json_object_get(object, "wanted")))
+		return "not needed";
+	return cell_text(json_object_get(object, column->key), column->kind, buf);
 }
 
 void view_table(FILE *out, const json_t *list, const struct column *columns, size_t count)
@@ -56,8 +91,7 @@ void view_table(FILE *out, const json_t *list, const struct column *columns, siz
 	for (size_t c = 0; c < count; c++) {
 		widths[c] = strlen(columns[c].title);
 		json_array_foreach(list, i, entry) {
-			len = strlen(cell_text(json_object_get(entry, columns[c].key),
-					       columns[c].kind, buf));
+			len = strlen(column_text(entry, &columns[c], buf));
 			if (len > widths[c])
 				widths[c] = len;
 		}
@@ -68,8 +102,7 @@ void view_table(FILE *out, const json_t *list, const struct column *columns, siz
 			c + 1 < count ? "  " : "\n");
 	json_array_foreach(list, i, entry)
 		for (size_t c = 0; c < count; c++) {
-			text = cell_text(json_object_get(entry, columns[c].key), columns[c].kind,
-					 buf);
+			text = column_text(entry, &columns[c], buf);
 			fprintf(out, "%-*s%s", c + 1 < count ? (int)widths[c] : 0, text,
 				c + 1 < count ? "  " : "\n");
 		}
@@ -104,14 +137,15 @@ static void print_status(FILE *out, const json_t *data)
 		{"queues", "queues"},  {"zero copy", "zero_copy"},
 	};
 	static const struct column roles[] = {
-		{"role", "role"},   {"interface", "interface"}, {"pid", "pid"},
-		{"ready", "ready"}, {"restarts", "restarts"},
+		{"role", "role"},	  {"interface", "interface"},
+		{"pid", "pid"},		  {"ready", "ready", COL_READY},
+		{"restarts", "restarts"},
 	};
 	char up[CELL_MAX];
 	json_t *iface;
 	size_t i;
 
-	duration_text(json_integer_value(json_object_get(data, "uptime")), up, sizeof(up));
+	age_text(json_integer_value(json_object_get(data, "uptime")), up, sizeof(up));
 	fprintf(out, "instance    %s (xipsec %s), pid %s, up %s\n", text_of(data, "instance"),
 		text_of(data, "version"), text_of(data, "pid"), up);
 	fprintf(out, "policy      %s, generation %s, from %s\n", text_of(data, "policy"),
@@ -146,7 +180,7 @@ static void print_filters(FILE *out, const json_t *data)
 		{"port", "local_port"},
 		{"remote", "remote"},
 		{"port", "remote_port"},
-		{"proto", "proto"},
+		{"proto", "proto", COL_PROTO},
 		{"action", "action"},
 		{"packets", "packets"},
 		{"bytes", "bytes"},

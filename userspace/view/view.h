@@ -43,6 +43,7 @@ struct view_role {
 	const char *name;
 	const char *iface; /* or NULL */
 	int pid;	   /* 0 = not running */
+	bool wanted;	   /* by the policy; one that was can go on without */
 	bool ready;
 	unsigned restarts;
 };
@@ -102,6 +103,10 @@ struct view_link {
 };
 json_t *view_link(const struct view_link *link);
 void view_print_doctor(FILE *out, const json_t *data);
+
+#define VIEW_PROTO_MAX 32
+/* "any", "tcp", "132", "icmp 8", "icmp 3/4": names as policies have them. -1: not given. */
+const char *view_proto_text(int proto, int icmp_type, int icmp_code, char buf[VIEW_PROTO_MAX]);
 
 /* Text for people. `what` is the view's name; false when there is no such view. */
 bool view_print(FILE *out, const char *what, const json_t *data);

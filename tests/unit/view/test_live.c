@@ -117,6 +117,31 @@ static void without_a_filter_a_packet_has_none(void **state)
 			    "malformed\n");
 }
 
+/* Its first bytes are data: they say nothing of ports, nor of a type. */
+static void a_later_fragment_shows_neither_ports_nor_a_type(void **state)
+{
+	static const struct {
+		uint8_t proto;
+		const char *text;
+	} cases[] = {{6, "tcp"}, {1, "icmp"}, {58, "icmpv6"}, {132, "sctp"}, {200, "protocol 200"}};
+	char text[120];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct xi_sample s = sample();
+
+		s.action = XI_ACT_NONE;
+		s.result = XDP_PASS;
+		s.reason = XI_REASON_NONE;
+		s.pkt.proto = cases[i].proto;
+		s.pkt.flags = XI_PKT_LATER_FRAG;
+		snprintf(
+			text, sizeof(text),
+			"in  eth0     none   %s 192.0.2.1 > 192.0.2.2 (later fragment), 60 bytes\n",
+			cases[i].text);
+		assert_string_equal(line(view_sample(&s, NULL, false, "eth0", &clock_at)), text);
+	}
+}
+
 static void fates_follow_what_the_hook_returned(void **state)
 {
 	static const struct {
@@ -205,6 +230,7 @@ int main(void)
 		cmocka_unit_test(a_packet_has_its_keys),
 		cmocka_unit_test(a_packet_is_a_line),
 		cmocka_unit_test(without_a_filter_a_packet_has_none),
+		cmocka_unit_test(a_later_fragment_shows_neither_ports_nor_a_type),
 		cmocka_unit_test(fates_follow_what_the_hook_returned),
 		cmocka_unit_test(every_name_is_found_again),
 		cmocka_unit_test(an_event_is_a_line),

@@ -129,6 +129,31 @@ static void status_says_how_each_interface_is_filtered_and_why(void **state)
 	json_decref(view);
 }
 
+static void a_role_that_nothing_asks_for_is_not_needed(void **state)
+{
+	struct view_role roles[] = {
+		{.name = "parent", .pid = 7, .wanted = true, .ready = true},
+		{.name = "keys"},
+		{.name = "ike", .wanted = true},
+	};
+	const struct view_status status = {.instance = "main",
+					   .version = "1",
+					   .policy = "p",
+					   .file = "/p.yaml",
+					   .backend = "afxdp",
+					   .roles = roles,
+					   .role_count = 3};
+	json_t *view = view_status(&status, &clock_at), *list = json_object_get(view, "roles");
+	char *text = printed("status", view);
+
+	assert_true(json_is_false(json_object_get(json_array_get(list, 1), "wanted")));
+	assert_true(json_is_true(json_object_get(json_array_get(list, 2), "wanted")));
+	assert_non_null(strstr(text, "\nkeys    -          -    not needed  0\n"));
+	assert_non_null(strstr(text, "\nike     -          -    no          0\n"));
+	free(text);
+	json_decref(view);
+}
+
 static void doctor_says_yes_no_and_unknown(void **state)
 {
 	const struct view_feature features[] = {
@@ -241,6 +266,49 @@ static void filters_look_as_compile_prints_them(void **state)
 	json_decref(view);
 }
 
+/* Two filters that differ in nothing but what they say of ICMP are not to look the same. */
+static void filters_as_text_have_protocols_by_name_and_icmp_types(void **state)
+{
+	static const struct xi_hits hits;
+	struct filter filter = {.rule_name = "r",
+				.family = 4,
+				.remote.addr.family = 4,
+				.local.addr.family = 4,
+				.action = XI_ACT_BLOCK,
+				.remote_port_hi = 65535,
+				.local_port_hi = 65535};
+	static const struct {
+		bool given;
+		uint8_t proto;
+		int16_t type, code;
+		const char *text;
+	} cases[] = {
+		{false, 0, -1, -1, "  any       block "},
+		{true, 6, -1, -1, "  tcp       block "},
+		{true, 1, -1, -1, "  icmp      block "},
+		{true, 1, 8, -1, "  icmp 8    block "},
+		{true, 1, 3, 4, "  icmp 3/4  block "},
+		{true, 132, -1, -1, "  sctp      block "},
+		{true, 200, -1, -1, "  200       block "},
+	};
+	json_t *list = json_array();
+	char *text;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		filter.proto_given = cases[i].given;
+		filter.proto = cases[i].proto;
+		filter.icmp_type = cases[i].type;
+		filter.icmp_code = cases[i].code;
+		json_array_append_new(list, view_filter(&filter, &hits, &clock_at));
+	}
+	text = printed("filters", list);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		if (!strstr(text, cases[i].text))
+			fail_msg("no '%s' in\n%s", cases[i].text, text);
+	free(text);
+	json_decref(list);
+}
+
 static void stats_add_up_bpf_and_workers_by_reason(void **state)
 {
 	struct xi_reason_counts reasons = {.BLOCKED = {3, 180}, .TOO_BIG = {1, 10}};
@@ -322,6 +390,8 @@ int main(void)
 		cmocka_unit_test(main_modes_have_the_promised_keys),
 		cmocka_unit_test(quick_modes_have_the_promised_keys),
 		cmocka_unit_test(filters_look_as_compile_prints_them),
+		cmocka_unit_test(filters_as_text_have_protocols_by_name_and_icmp_types),
+		cmocka_unit_test(a_role_that_nothing_asks_for_is_not_needed),
 		cmocka_unit_test(status_says_how_each_interface_is_filtered_and_why),
 		cmocka_unit_test(doctor_says_yes_no_and_unknown),
 		cmocka_unit_test(stats_add_up_bpf_and_workers_by_reason),
