@@ -61,6 +61,7 @@ static __always_inline void xi_ask_set(struct xi_ask *ask, const struct xi_pkt *
 	}
 	ask->proto = (__u32)pkt->proto << 16;
 	ask->flags = pkt->flags;
+	ask->pad = 0;
 	if (v6) {
 		__builtin_memcpy(ask->key, pkt->remote, 16);
 		__builtin_memcpy(ask->key + 2, pkt->local, 16);

@@ -21,14 +21,21 @@
 #define XI_ICMP	  1
 #define XI_ICMPV6 58
 
-/* What is asked. IPv4 leaves key[1..3] alone. */
+/*
+ * What is asked. It is written member by member and given to global functions, and up to
+ * Linux 6.2 the verifier wants every byte of that written: no padding.
+ */
+#pragma clang diagnostic push
+#pragma clang diagnostic error "-Wpadded"
 struct xi_ask {
-	__u64 key[4]; /* IPv4: remote | local << 32; IPv6: remote, local */
+	__u64 key[4]; /* IPv4: remote | local << 32 and zeros; IPv6: remote, local */
 	__u32 proto;  /* shifted to its place in a tag */
 	__u16 x, y;   /* remote and local port */
 	__u16 icmp;   /* type and code; 0 for all other protocols */
 	__u16 flags;  /* XI_PKT_* */
+	__u32 pad;    /* 0 */
 };
+#pragma clang diagnostic pop
 
 /*
  * What changes while shapes are tried. nonzero, chunk, filter and limit must be off a

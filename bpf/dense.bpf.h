@@ -75,11 +75,14 @@ __noinline __u32 xi_dense_search6(__u32 first, __u32 count, __u64 upper, __u64 l
 	return first;
 }
 
-/* What the fields of one packet say. */
+/* What the fields of one packet say. Given to a global function, see struct xi_ask. */
+#pragma clang diagnostic push
+#pragma clang diagnostic error "-Wpadded"
 struct xi_dense_walk {
 	__u64 summary;		       /* words of the vectors that may have a bit in common */
 	__u32 vector[XI_DENSE_FIELDS]; /* the last is not used: no padding */
 };
+#pragma clang diagnostic pop
 
 /* False when the tables are damaged. */
 static __always_inline bool xi_dense_take(struct xi_dense_walk *walk, __u32 field,
