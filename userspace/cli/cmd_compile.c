@@ -12,6 +12,7 @@
 
 #include "cli/cli.h"
 #include "cli/compiled.h"
+#include "compile/words.h"
 #include "policy/policy.h"
 #include "util/addr.h"
 #include "view/image.h"
@@ -46,30 +47,19 @@ static int parse_args(int argc, char **argv, struct options *opt)
 	return rc;
 }
 
-static const char *ports_text(uint16_t lo, uint16_t hi, char buf[16])
-{
-	if (lo == 0 && hi == 65535)
-		return "any";
-	if (lo == hi)
-		snprintf(buf, 16, "%u", lo);
-	else
-		snprintf(buf, 16, "%u-%u", lo, hi);
-	return buf;
-}
-
 static void print_row(const struct filter *f, int rule_width)
 {
-	char remote[XI_PREFIX_STRLEN], local[XI_PREFIX_STRLEN], rport[16], lport[16],
-		proto[VIEW_PROTO_MAX];
+	char remote[XI_PREFIX_STRLEN], local[XI_PREFIX_STRLEN], rport[PORTS_WORDS],
+		lport[PORTS_WORDS], proto[VIEW_PROTO_MAX];
 
 	printf("%6u  %-*s %-3s  %-9s  %-8s %-20s %-11s %-20s %-11s %s%s%s\n", f->id, rule_width,
 	       f->rule_name, f->dir == XI_DIR_IN ? "in" : "out", action_name(f->action),
 	       view_proto_text(f->proto_given ? f->proto : -1, f->icmp_type, f->icmp_code, proto),
 	       xi_prefix_text(&f->remote, remote),
-	       ports_text(f->remote_port_lo, f->remote_port_hi, rport),
+	       ports_words(f->remote_port_lo, f->remote_port_hi, rport),
 	       f->local_is_me ? (f->family == 4 ? "me" : "me (IPv6)")
 			      : xi_prefix_text(&f->local, local),
-	       ports_text(f->local_port_lo, f->local_port_hi, lport), band_name(f->band),
+	       ports_words(f->local_port_lo, f->local_port_hi, lport), band_name(f->band),
 	       f->iface_class == XI_IFACE_LAN ? " lan" : "",
 	       f->iface_class == XI_IFACE_REMOTE_ACCESS ? " remote-access" : "");
 }

@@ -35,6 +35,7 @@ struct build_cell {
 
 struct build {
 	struct image *image;
+	const struct policy *policy; /* for places in messages; may be NULL */
 	struct tab tab[XI_TABLE_MAX];
 	struct tab cells; /* of the space at hand */
 	uint64_t seed;
@@ -48,8 +49,9 @@ struct build {
 /* spaces.c: the rectangle of a filter in its cell, as packets or later fragments see it. */
 bool filter_rect(const struct filter *f, uint32_t rank, bool frag, struct xi_rect *ret);
 struct entry make_entry(const struct filter *f, const struct xi_rect *rect);
-/* spaces.c: all tables from image->filters, which must be in order. */
-int build_tables(struct image *image, const struct compile_opts *opts, struct diag *diag);
+/* spaces.c: all tables from image->filters, which must be in order. policy may be NULL. */
+int build_tables(struct image *image, const struct policy *policy, const struct compile_opts *opts,
+		 struct diag *diag);
 /*
  * whole.c: which addresses of a space (remote, local) can be told apart whole, for there is room
  * for their blocks, beside hashes for the other address. 0 or -ENOMEM.

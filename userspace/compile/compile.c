@@ -78,7 +78,7 @@ static int finish(struct image *image, const struct policy *policy, const struct
 	if (!err)
 		give_back(image);
 	if (!err && !opts->no_tables)
-		err = build_tables(image, opts, diag);
+		err = build_tables(image, policy, opts, diag);
 	return err;
 }
 

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "compile/dense.h"
+#include "compile/words.h"
 #include "util/addr.h"
 
 typedef unsigned __int128 wide;
@@ -366,6 +367,7 @@ int64_t dense_build_rects(struct build *build, const struct xi_rect *rects, size
 static int refuse(const struct build *build, const struct alive *alive, uint32_t budget)
 {
 	char remote[XI_ADDR_STRLEN], local[XI_ADDR_STRLEN], names[3 * 80] = "";
+	const struct diag_loc *loc = NULL;
 	uint32_t *ranks = malloc(CULPRITS * sizeof(*ranks)), there = 0, named[NAMED];
 	size_t count, n = 0, len = 0, more = 0;
 	struct xi_addr r, l;
@@ -386,13 +388,15 @@ static int refuse(const struct build *build, const struct alive *alive, uint32_t
 			break;
 		}
 		named[n++] = f->rule;
+		if (!loc)
+			loc = filter_loc(build->policy, f);
 		len += snprintf(names + len, sizeof(names) - len, "%s'%.63s'", len ? ", " : "",
 				f->rule_name);
 	}
 	free(ranks);
 	alive_where(alive, &r, &l);
 	if (build->diag)
-		diag_add(build->diag, DIAG_ERROR, NULL,
+		diag_add(build->diag, DIAG_ERROR, loc,
 			 "give prefixes that overlap the same few lengths",
 			 "too many kinds of filters overlap: between %s and %s here, %u pairs of "
 			 "prefix "

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "compile/dense.h"
+#include "compile/words.h"
 #include "util/addr.h"
 
 /* Cells with more filters than this are not searched for rectangles hidden by others. */
@@ -407,7 +408,11 @@ static int build_space(struct build *build, unsigned index)
 		err = add_cells(build, &space, entries + moved, count - moved);
 	if (!err && space.shapes > XI_SHAPES_MAX) {
 		if (build->diag)
-			diag_add(build->diag, DIAG_ERROR, NULL, NULL,
+			/* Any is as much to blame as another. */
+			diag_add(build->diag, DIAG_ERROR,
+				 filter_loc(build->policy,
+					    &build->image->filters[entries[count - 1].rect.filter]),
+				 NULL,
 				 "the filters combine %u different pairs of prefix lengths in one "
 				 "direction and family, at most %u are possible",
 				 space.shapes, XI_SHAPES_MAX);
@@ -473,9 +478,11 @@ static int build_filters(struct build *build)
 	return 0;
 }
 
-int build_tables(struct image *image, const struct compile_opts *opts, struct diag *diag)
+int build_tables(struct image *image, const struct policy *policy, const struct compile_opts *opts,
+		 struct diag *diag)
 {
 	struct build build = {.image = image,
+			      .policy = policy,
 			      .diag = diag,
 			      .rows = opts->rows,
 			      .alive_max = opts->alive_max ? opts->alive_max : XI_ALIVE_MAX};
