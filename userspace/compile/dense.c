@@ -224,7 +224,8 @@ static uint64_t summary_of(const struct dense *d)
 {
 	uint64_t summary = 0;
 
-	for (uint32_t w = 0; w < 8 * d->lines; w++)
+	/* Words behind the last line are zero. */
+	for (uint32_t w = 0; w < WORDS_MAX; w++)
 		summary |= (uint64_t) !!d->vector[w] << w;
 	return summary;
 }
