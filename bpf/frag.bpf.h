@@ -46,6 +46,7 @@ static __always_inline void xi_frag_key_of(const struct xi_run *run, struct xi_f
 	ret->family = run->pkt.family;
 	ret->proto = run->pkt.family == 4 ? run->pkt.proto : 0;
 	ret->dir = run->pkt.dir;
+	ret->iface_class = run->pkt.iface_class;
 }
 
 /* True: this later fragment has the verdict of its first one. */

@@ -386,7 +386,7 @@ struct xi_frag_key {
 	__u8 family;
 	__u8 proto; /* 0 for IPv6, where it is no part of the fragment's identity */
 	__u8 dir;
-	__u8 pad;
+	__u8 iface_class; /* that the verdict is of */
 };
 XI_ASSERT_SIZE(struct xi_frag_key, 40);
 

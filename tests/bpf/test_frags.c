@@ -23,10 +23,10 @@
 
 static struct verdict_host host;
 
-static void frames_are_for_this_host(void)
+static void frames_come_by(enum xi_iface_class klass)
 {
-	/* As frame_build() addresses them. */
-	struct xi_iface iface = {.mac = {2, 0, 0, 0, 0, 1}};
+	/* For this host, as frame_build() addresses them. */
+	struct xi_iface iface = {.mac = {2, 0, 0, 0, 0, 1}, .klass = klass};
 	uint32_t ifindex = LO;
 
 	assert_int_equal(bpf_map_update_elem(host.dp->map[DP_MAP_IFACE], &ifindex, &iface, 0), 0);
@@ -40,7 +40,7 @@ static void reassembly(bool on)
 		host.dp->ctl->flags &= ~(XI_CTL_DEFRAG4 | XI_CTL_DEFRAG6);
 }
 
-enum { WEB, TELNET, DATABASE, OUTLAWS, WEB6, FILTERS };
+enum { WEB, TELNET, DATABASE, OUTLAWS, WEB6, DIALLED, FILTERS };
 
 static const struct filter_spec specs[FILTERS] = {
 	[WEB] = {XI_DIR_IN, XI_ACT_PERMIT, NULL, "me", PROTO_UDP, .local_port = 443},
@@ -48,12 +48,13 @@ static const struct filter_spec specs[FILTERS] = {
 	[DATABASE] = {XI_DIR_IN, XI_ACT_NEGOTIATE, NULL, "me", PROTO_UDP, .local_port = 5432},
 	[OUTLAWS] = {XI_DIR_IN, XI_ACT_BLOCK, "198.51.100.0/24", NULL},
 	[WEB6] = {XI_DIR_IN, XI_ACT_PERMIT, "2001:db8::/32", "me", PROTO_UDP, .local_port = 443},
+	[DIALLED] = {XI_DIR_IN, XI_ACT_BLOCK, "203.0.113.64/26", NULL, .remote_access = true},
 };
 
 static int open_host(void **state)
 {
 	verdict_host_open(&host, specs, FILTERS);
-	frames_are_for_this_host();
+	frames_come_by(XI_IFACE_LAN);
 	return 0;
 }
 
@@ -169,6 +170,32 @@ static void pieces_of_a_blocked_datagram_do_not_go_up(void **state)
 	reassembly(false);
 }
 
+/* Whole, it would have another verdict there. */
+static void a_piece_does_not_follow_one_of_another_class_of_interface(void **state)
+{
+	struct frame_spec spec = later4("203.0.113.70", "203.0.113.9", PROTO_UDP);
+	struct frame_spec first = spec;
+	struct testrun_result result;
+
+	first.frag_off = 0;
+	first.frag_more = 1;
+	first.payload = 64;
+	result = in(&first);
+	expect_fate(result, PASS, NONE);
+	result = in(&spec);
+	expect_fate(result, PASS, NONE);
+	frames_come_by(XI_IFACE_REMOTE_ACCESS);
+	result = in(&spec);
+	expect_fate(result, DROP, BLOCKED);
+	assert_int_equal(result.filter_idx, filters_index(host.image, DIALLED));
+	/* Nor does one that is blocked there change what is true of the first. */
+	result = in(&first);
+	expect_fate(result, DROP, BLOCKED);
+	frames_come_by(XI_IFACE_LAN);
+	result = in(&spec);
+	expect_fate(result, PASS, NONE);
+}
+
 /* What comes from the wire never meets what the host sends to itself. */
 static void our_own_address_does_not_come_from_outside(void **state)
 {
@@ -248,6 +275,7 @@ int main(void)
 		cmocka_unit_test(pieces_for_others_are_judged_one_by_one),
 		cmocka_unit_test(what_ports_cannot_change_is_decided_at_once),
 		cmocka_unit_test(pieces_of_a_blocked_datagram_do_not_go_up),
+		cmocka_unit_test(a_piece_does_not_follow_one_of_another_class_of_interface),
 		cmocka_unit_test(our_own_address_does_not_come_from_outside),
 		cmocka_unit_test(a_lone_piece_of_ipv6_proves_nothing),
 		cmocka_unit_test(absurd_pieces_are_malformed),
