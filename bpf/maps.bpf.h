@@ -65,6 +65,13 @@ struct {
 } xi_local SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, XI_LOCAL_SLOTS);
+	__type(key, __u32);
+	__type(value, struct xi_local_slot);
+} xi_local_slots SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 256);
 	__type(key, __u32); /* ifindex */

@@ -52,7 +52,7 @@ static __always_inline bool xi_run_begin(struct xi_run *run)
 	return run->list_flags & XI_LIST_LOADED;
 }
 
-static __noinline enum xi_local_kind xi_local_kind_of(const struct xi_pkt *pkt, bool remote)
+static __noinline enum xi_local_kind xi_local_ask(const struct xi_pkt *pkt, bool remote)
 {
 	struct xi_addr_key key = {};
 	struct xi_local *local;
@@ -61,6 +61,22 @@ static __noinline enum xi_local_kind xi_local_kind_of(const struct xi_pkt *pkt, 
 	key.family = pkt->family;
 	local = bpf_map_lookup_elem(&xi_local, &key);
 	return local ? local->kind : XI_LOCAL_NONE;
+}
+
+static __always_inline enum xi_local_kind xi_local_kind_of(const struct xi_pkt *pkt, bool remote)
+{
+	const struct xi_local_slot *slot;
+	__u64 addr[2];
+	__u32 index;
+
+	__builtin_memcpy(addr, remote ? pkt->remote : pkt->local, 16);
+	index = xi_local_slot_of(addr);
+	slot = bpf_map_lookup_elem(&xi_local_slots, &index);
+	if (!slot || slot->ask)
+		return xi_local_ask(pkt, remote);
+	if ((slot->addr[0] ^ addr[0]) | (slot->addr[1] ^ addr[1]) | (slot->family ^ pkt->family))
+		return XI_LOCAL_NONE;
+	return slot->kind;
 }
 
 static __noinline int xi_iface_class_of(__u32 ifindex)

@@ -28,7 +28,8 @@ row nft-floor    -            ip    five $every "nftables netdev, one drop rule"
 row inet-floor   -            route five $every "nftables inet prerouting, one drop rule"
 row legacy-floor -            route five $every "iptables-legacy raw, one drop rule"
 row ipnft-floor  -            route five $every "iptables-nft raw, one drop rule"
-row xipsec       limit        ip    five $every "**xipsec**"
+row xipsec-floor -            ip    five $every "xipsec, one filter that drops all"
+row xipsec       xipsec-floor ip    five $every "**xipsec**"
 row nft-concat   nft-floor    ip    five $every "nftables netdev, concatenated interval set"
 row nft-vmap     nft-floor    ip    five $every "nftables netdev, verdict map"
 row nft-src      nft-floor    ip    src  $every "nftables netdev, interval set, source only"
@@ -44,7 +45,7 @@ row ipt-legacy   legacy-floor route five $linear "iptables-legacy raw, linear"
 row ipt-nft      ipnft-floor  route five $linear "iptables-nft raw, linear"
 row xdp-filter   limit        ip    host 10000  "xdp-filter, exact source addresses"
 for set in acl1 fw1 ipc1; do
-	row "xipsec-$set" limit ip set $every "xipsec, ClassBench $set"
+	row "xipsec-$set" xipsec-floor ip set $every "xipsec, ClassBench $set"
 	eval "load_xipsec-$set() { hold xipsec-$set classbench \"\$XI_DATA/classbench/${set}_\$size\"; }"
 done
 
@@ -177,6 +178,15 @@ hold()
 	done
 	took=$(awk '/^ready/ { print $3 }' "$dir/$name.out")
 	mode=$(awk '/^ready/ { print $2 }' "$dir/$name.out")
+}
+
+load_xipsec-floor()
+{
+	{
+		printf 'policy: floor\nfilter-lists:\n  all: [{src: any, dst: any}]\n'
+		printf 'rules:\n  - {name: all, filter-list: all, action: block}\n'
+	} >"$dir/floor.yaml"
+	hold xipsec-floor policy "$dir/floor.yaml"
 }
 
 load_xipsec()

@@ -229,6 +229,28 @@ struct xi_addr_key {
 };
 XI_ASSERT_SIZE(struct xi_addr_key, 20);
 
+/*
+ * xi_local_slots: nearly every answer of xi_local without a hash lookup. An address has one slot
+ * (xi_local_slot_of()). Its first address has it for good; when another one needs it, `ask` is set
+ * and stays. So no reader ever sees half of one address and half of another.
+ */
+#define XI_LOCAL_SLOTS 1024
+struct xi_local_slot {
+	__u64 addr[2];
+	__u8 family; /* 0: no address was ever here */
+	__u8 kind;   /* enum xi_local_kind */
+	__u8 ask;    /* 1: look into xi_local */
+	__u8 pad[5];
+};
+XI_ASSERT_SIZE(struct xi_local_slot, 24);
+
+static inline __u32 xi_local_slot_of(const __u64 addr[2])
+{
+	__u64 h = (addr[0] ^ addr[1] * 0x9e3779b97f4a7c15ull) * 0xc2b2ae3d27d4eb4full;
+
+	return h >> 54;
+}
+
 /* xi_iface: by ifindex, how this interface takes part. */
 struct xi_iface {
 	__u32 tap_ifindex; /* 0: no worker, protected packets are dropped */

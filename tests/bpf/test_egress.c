@@ -270,12 +270,11 @@ static void what_cannot_be_protected_passes(void **state)
 		{.src = ME6, .dst = PEER6, .proto = PROTO_ICMP6, .icmp_type = 136, .hops = 255},
 	};
 	struct xi_addr_key key = {.addr = {192, 0, 2, 255}, .family = 4};
-	struct xi_local broadcast = {.kind = XI_LOCAL_BROADCAST};
 	struct image *other = filters_compile(all, 2);
 	struct testrun_result result;
 
 	assert_int_equal(datapath_swap(host.dp, other, NULL), 0);
-	assert_int_equal(bpf_map_update_elem(host.dp->map[DP_MAP_LOCAL], &key, &broadcast, 0), 0);
+	assert_int_equal(dp_local_put(host.dp, &key, XI_LOCAL_BROADCAST), 0);
 	verdict_events(host.run, XI_EVENT_NEED_SA, NULL);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		result = out(&cases[i]);
@@ -289,7 +288,7 @@ static void what_cannot_be_protected_passes(void **state)
 	memset(frame.data, 0xff, 6);
 	result = verdict_of_frame(host.run, XI_HOOK_TC_EGRESS, &frame);
 	expect_fate(result, REDIRECT, HELD);
-	bpf_map_delete_elem(host.dp->map[DP_MAP_LOCAL], &key);
+	assert_int_equal(dp_local_del(host.dp, &key), 0);
 	assert_int_equal(datapath_swap(host.dp, host.image, NULL), 0);
 	image_free(other);
 }

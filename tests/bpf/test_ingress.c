@@ -99,6 +99,46 @@ static void me_is_only_me(void **state)
 	assert_int_equal(result.action, XI_ACT_NONE);
 }
 
+/* Addresses of ours that come and go, some of which share a slot of xi_local_slots. */
+static void our_addresses_come_and_go(void **state)
+{
+	struct xi_addr_key keys[6] = {0};
+	struct testrun_result result;
+	char text[6][16];
+	unsigned n = 0;
+
+	for (unsigned i = 0; n < 6 && i < 65536; i++) {
+		struct xi_addr_key key = {.addr = {198, 18, i >> 8, i & 0xff}, .family = 4};
+		__u64 addr[2], first[2];
+
+		memcpy(addr, key.addr, sizeof(addr));
+		memcpy(first, keys[0].addr, sizeof(first));
+		if (n && n < 4 && xi_local_slot_of(addr) != xi_local_slot_of(first))
+			continue; /* the first four share one, the others have their own */
+		keys[n] = key;
+		snprintf(text[n++], sizeof(text[0]), "198.18.%u.%u", i >> 8, i & 0xff);
+	}
+	assert_int_equal(n, 6);
+	for (unsigned round = 0; round < 3; round++) {
+		for (unsigned now = 0; now < 64; now++) { /* now: which of the six are ours */
+			for (unsigned i = 0; i < 6; i++)
+				assert_int_equal(
+					now >> i & 1 ? dp_local_put(host.dp, &keys[i], XI_LOCAL_ME)
+						     : dp_local_del(host.dp, &keys[i]),
+					0);
+			for (unsigned i = 0; i < 6; i++) {
+				result = tcp4("203.0.113.5", text[i], 23);
+				if (now >> i & 1)
+					expect_fate(result, DROP, BLOCKED);
+				else
+					expect_fate(result, PASS, NONE);
+			}
+		}
+	}
+	for (unsigned i = 0; i < 6; i++)
+		assert_int_equal(dp_local_del(host.dp, &keys[i]), 0);
+}
+
 static void filters_count_packets_and_bytes(void **state)
 {
 	struct xi_hits before = hits(TELNET);
@@ -154,19 +194,18 @@ static void what_cannot_be_protected_passes(void **state)
 		{.src = PEER6, .dst = ME6, .proto = PROTO_ICMP6, .icmp_type = 135, .hops = 255},
 	};
 	struct xi_addr_key key = {.addr = {192, 0, 2, 255}, .family = 4};
-	struct xi_local broadcast = {.kind = XI_LOCAL_BROADCAST};
 	struct testrun_result result;
 
 	/* Not yet known as a broadcast address: an ordinary neighbour. */
 	result = in(&cases[2]);
 	expect_fate(result, DROP, CLEAR_INBOUND);
-	assert_int_equal(bpf_map_update_elem(host.dp->map[DP_MAP_LOCAL], &key, &broadcast, 0), 0);
+	assert_int_equal(dp_local_put(host.dp, &key, XI_LOCAL_BROADCAST), 0);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		result = in(&cases[i]);
 		expect_fate(result, PASS, UNSECURABLE);
 		assert_int_equal(result.action, XI_ACT_NEGOTIATE);
 	}
-	bpf_map_delete_elem(host.dp->map[DP_MAP_LOCAL], &key);
+	assert_int_equal(dp_local_del(host.dp, &key), 0);
 }
 
 /* --------------------------------------------------------------- ESP and AH */
@@ -503,6 +542,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(permit_block_and_no_match),
 		cmocka_unit_test(me_is_only_me),
+		cmocka_unit_test(our_addresses_come_and_go),
 		cmocka_unit_test(filters_count_packets_and_bytes),
 		cmocka_unit_test(clear_text_that_must_be_protected),
 		cmocka_unit_test(pass_through_accepts_and_tells),

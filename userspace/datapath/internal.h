@@ -17,6 +17,7 @@
 	X(REASONS, "xi_reasons")                                                                   \
 	X(TOTALS, "xi_totals")                                                                     \
 	X(LOCAL, "xi_local")                                                                       \
+	X(LOCAL_SLOTS, "xi_local_slots")                                                           \
 	X(IFACE, "xi_iface")                                                                       \
 	X(XSKS, "xi_xsks")                                                                         \
 	X(SA_IN, "xi_sa_in")                                                                       \
@@ -137,6 +138,10 @@ int dp_object_load(struct datapath *dp, struct diag *diag);
 void dp_object_free(struct datapath *dp);
 void dp_close_fds(struct datapath *dp); /* of maps and programs */
 int dp_ctl_map(struct datapath *dp, struct diag *diag);
+
+/* local.c: one address more or less, in xi_local and in xi_local_slots. */
+int dp_local_put(struct datapath *dp, const struct xi_addr_key *key, enum xi_local_kind kind);
+int dp_local_del(struct datapath *dp, const struct xi_addr_key *key);
 
 /* slot.c */
 uint32_t dp_list_build(void); /* of the programs that are built in */

@@ -2,7 +2,8 @@
 /*
  * xi_local: the addresses that `me` stands for, and the broadcast addresses of
  * the links, which cannot be protected. Brought up to date by adding first and
- * deleting then, so that an address that stays is never missing.
+ * deleting then, so that an address that stays is never missing. xi_local_slots
+ * follows each change.
  */
 #include <errno.h>
 #include <ifaddrs.h>
@@ -42,11 +43,50 @@ static size_t broadcasts(struct ifaddrs *list, struct wanted *ret)
 	return count;
 }
 
-static int delete_others(int fd, const struct wanted *wanted, size_t count)
+/* The kernel copies eight bytes at a time, in order: whoever sees the third has the address. */
+static int slot_set(struct datapath *dp, const struct xi_addr_key *key, enum xi_local_kind kind)
+{
+	int fd = dp->map[DP_MAP_LOCAL_SLOTS];
+	struct xi_local_slot slot;
+	__u64 addr[2];
+	uint32_t index;
+
+	memcpy(addr, key->addr, sizeof(addr));
+	index = xi_local_slot_of(addr);
+	if (bpf_map_lookup_elem(fd, &index, &slot))
+		return -errno;
+	if (!slot.family) {
+		memcpy(slot.addr, addr, sizeof(addr));
+		slot.family = key->family;
+	} else if (memcmp(slot.addr, addr, sizeof(addr)) || slot.family != key->family) {
+		slot.ask = 1;
+	}
+	if (!slot.ask)
+		slot.kind = kind;
+	return bpf_map_update_elem(fd, &index, &slot, BPF_ANY) ? -errno : 0;
+}
+
+int dp_local_put(struct datapath *dp, const struct xi_addr_key *key, enum xi_local_kind kind)
+{
+	struct xi_local value = {.kind = kind};
+
+	if (bpf_map_update_elem(dp->map[DP_MAP_LOCAL], key, &value, BPF_ANY))
+		return -errno;
+	return slot_set(dp, key, kind);
+}
+
+int dp_local_del(struct datapath *dp, const struct xi_addr_key *key)
+{
+	if (bpf_map_delete_elem(dp->map[DP_MAP_LOCAL], key) && errno != ENOENT)
+		return -errno;
+	return slot_set(dp, key, XI_LOCAL_NONE);
+}
+
+static int delete_others(struct datapath *dp, const struct wanted *wanted, size_t count)
 {
 	struct xi_addr_key *stale = NULL, *grown, key, *prev = NULL;
+	int fd = dp->map[DP_MAP_LOCAL], err = 0;
 	size_t stale_count = 0;
-	int err = 0;
 
 	while (!bpf_map_get_next_key(fd, prev, &key)) {
 		prev = &key;
@@ -60,19 +100,22 @@ static int delete_others(int fd, const struct wanted *wanted, size_t count)
 		stale = grown;
 		stale[stale_count++] = key;
 	}
-	for (size_t i = 0; i < stale_count; i++)
-		if (bpf_map_delete_elem(fd, &stale[i]) && errno != ENOENT)
-			err = -errno;
+	for (size_t i = 0; i < stale_count; i++) {
+		int failed = dp_local_del(dp, &stale[i]);
+
+		if (failed)
+			err = failed;
+	}
 	free(stale);
 	return err;
 }
 
 int datapath_set_local(struct datapath *dp, const struct xi_addr *addrs, size_t count)
 {
-	int fd = dp->map[DP_MAP_LOCAL], err = 0;
 	struct ifaddrs *list = NULL;
 	struct wanted *wanted;
 	size_t n = 0;
+	int err = 0;
 
 	if (dp->pinned && getifaddrs(&list))
 		return -errno;
@@ -89,12 +132,11 @@ int datapath_set_local(struct datapath *dp, const struct xi_addr *addrs, size_t 
 	}
 	/* In this order an address that is both is ours. */
 	for (size_t i = 0; i < n && !err; i++)
-		if (bpf_map_update_elem(fd, &wanted[i].key, &wanted[i].value, BPF_ANY))
-			err = -errno;
+		err = dp_local_put(dp, &wanted[i].key, wanted[i].value.kind);
 	if (err)
 		goto out;
 	qsort(wanted, n, sizeof(*wanted), wanted_compare);
-	err = delete_others(fd, wanted, n);
+	err = delete_others(dp, wanted, n);
 out:
 	free(wanted);
 	freeifaddrs(list);
