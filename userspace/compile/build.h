@@ -67,9 +67,9 @@ int build_buckets(struct build *build, struct xi_space *space, bool v6);
 
 /*
  * conflicts.c: takes filters with the selectors of a better one out of the
- * ordered array, and reports shadowed and ambiguous ones.
+ * ordered ones, and reports shadowed and ambiguous ones.
  */
-int conflicts_resolve(struct filter *filters, size_t *count, const struct policy *policy,
+int conflicts_resolve(struct image *image, const struct policy *policy,
 		      const struct compile_opts *opts, struct diag *diag);
 
 /* expand.c: the directional filters of a policy, unordered, owned by the image. */

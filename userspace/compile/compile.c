@@ -55,14 +55,15 @@ static int order_filters(struct filter *filters, size_t count)
 	return err;
 }
 
-/* The array grew by doubling, and filters that were shadowed have left it. */
+/* The array grew by doubling, and filters that are needless have left it. */
 static void give_back(struct image *image)
 {
+	size_t count = image->count + image->shadowed;
 	struct filter *filters;
 
-	if (!image->count)
+	if (!count)
 		return;
-	filters = realloc(image->filters, image->count * sizeof(*filters));
+	filters = realloc(image->filters, count * sizeof(*filters));
 	if (filters)
 		image->filters = filters;
 }
@@ -74,7 +75,7 @@ static int finish(struct image *image, const struct policy *policy, const struct
 
 	if (err)
 		return err;
-	err = conflicts_resolve(image->filters, &image->count, policy, opts, diag);
+	err = conflicts_resolve(image, policy, opts, diag);
 	if (!err)
 		give_back(image);
 	if (!err && !opts->no_tables)

@@ -204,9 +204,34 @@ static void drop_in_run(const struct conflicts *c, const struct keyed *run, size
 	}
 }
 
-static int drop_shadowed(struct conflicts *c, size_t *count)
+/* Those of other rules than the one that beat them go behind the rest: explain shows them. */
+static int set_aside(struct image *image, const uint32_t *beaten)
 {
-	size_t n = *count, out = 0;
+	struct filter *filters = image->filters, *aside;
+	size_t n = image->count, out = 0, kept = 0;
+
+	for (size_t i = 0; i < n; i++)
+		kept += beaten[i] == KEPT;
+	aside = malloc((n - kept + 1) * sizeof(*aside));
+	if (!aside)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		if (beaten[i] != KEPT && filters[beaten[i]].rule != filters[i].rule)
+			aside[image->shadowed++] = filters[i];
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (beaten[i] == KEPT)
+			filters[out++] = filters[i];
+	}
+	memcpy(&filters[kept], aside, image->shadowed * sizeof(*aside));
+	image->count = kept;
+	free(aside);
+	return 0;
+}
+
+static int drop_shadowed(struct conflicts *c, struct image *image)
+{
+	size_t n = image->count;
 	struct keyed *order = malloc((n ? n : 1) * sizeof(*order));
 	uint32_t *beaten = malloc((n ? n : 1) * sizeof(*beaten)); /* by which one, or KEPT */
 	int err = -ENOMEM;
@@ -230,14 +255,7 @@ static int drop_shadowed(struct conflicts *c, size_t *count)
 		if (beaten[i] != KEPT && c->filters[beaten[i]].rule != c->filters[i].rule)
 			add_pair(&c->shadowed, &c->filters[beaten[i]], &c->filters[i]);
 	}
-	for (size_t i = 0; i < n; i++) {
-		if (beaten[i] != KEPT)
-			continue;
-		if (out != i)
-			c->filters[out] = c->filters[i];
-		out++;
-	}
-	*count = out;
+	err = set_aside(image, beaten);
 out:
 	free(order);
 	free(beaten);
@@ -464,7 +482,7 @@ static int find_ambiguous(struct conflicts *c, size_t n)
 	return err;
 }
 
-int conflicts_resolve(struct filter *filters, size_t *count, const struct policy *policy,
+int conflicts_resolve(struct image *image, const struct policy *policy,
 		      const struct compile_opts *opts, struct diag *diag)
 {
 	struct conflicts *c = calloc(1, sizeof(*c));
@@ -472,11 +490,12 @@ int conflicts_resolve(struct filter *filters, size_t *count, const struct policy
 
 	if (!c)
 		return -ENOMEM;
-	*c = (struct conflicts){.filters = filters, .policy = policy, .opts = opts, .diag = diag};
-	err = drop_shadowed(c, count);
+	*c = (struct conflicts){
+		.filters = image->filters, .policy = policy, .opts = opts, .diag = diag};
+	err = drop_shadowed(c, image);
 	if (!err && diag) {
 		report_shadowed(c);
-		err = find_ambiguous(c, *count);
+		err = find_ambiguous(c, image->count);
 		if (!err)
 			report_ambiguous(c);
 	}

@@ -270,6 +270,30 @@ static int add_near(struct explain_answer *ret, struct explain_rows *far, uint32
 	return rows->count < EXPLAIN_NEAR_MAX ? add_row(rows, index, wrong) : 0;
 }
 
+/* Shadowed filters cover the packet where those do that beat them, and lose. */
+static int add_shadowed(const struct image *image, const struct explain_question *q,
+			struct explain_rows *matches)
+{
+	int err = 0;
+
+	for (size_t i = image->count; i < image->count + image->shadowed && !err; i++) {
+		const struct filter *f = &image->filters[i];
+		struct explain_fit fit = explain_fit(f, q);
+		size_t at;
+
+		if (!assumed(f, fit))
+			continue;
+		err = add_row(matches, i, fit.open);
+		for (at = matches->count - 1; !err && at > 0; at--) {
+			if (filter_compare(&image->filters[matches->v[at - 1].index], f) < 0)
+				break;
+			matches->v[at] = matches->v[at - 1];
+			matches->v[at - 1] = (struct explain_row){i, fit.open};
+		}
+	}
+	return err;
+}
+
 int explain(const struct image *image, const struct explain_question *q, bool near,
 	    struct explain_answer *ret)
 {
@@ -294,6 +318,8 @@ int explain(const struct image *image, const struct explain_question *q, bool ne
 		if (near && !err)
 			err = add_near(ret, &far, i, fit.wrong);
 	}
+	if (!err)
+		err = add_shadowed(image, q, &ret->matches);
 	for (size_t i = 0; i < far.count && ret->near.count < EXPLAIN_NEAR_MAX && !err; i++)
 		err = add_row(&ret->near, far.v[i].index, far.v[i].fields);
 	if (q->pkt.flags & XI_PKT_LATER_FRAG)

@@ -68,7 +68,8 @@ enum explain_lone {
 
 struct explain_answer {
 	uint32_t deciding;	     /* index, or XI_NO_FILTER */
-	struct explain_rows matches; /* all that cover the packet, in order; the first decides */
+	/* All that cover the packet, in order; the first decides. Shadowed ones are behind count. */
+	struct explain_rows matches;
 	/*
 	 * Those that would decide instead if a field that is unknown were one of theirs,
 	 * in order. At the end may stand the one that would if the interface class were

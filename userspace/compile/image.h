@@ -50,6 +50,7 @@ struct image_table {
 struct image {
 	struct filter *filters; /* highest precedence first: index = rank */
 	size_t count;
+	size_t shadowed; /* filters behind these, in order too, that never decide; for explain */
 	struct image_table tables[XI_TABLE_MAX]; /* in the order of tables.def */
 	char **names;				 /* backing store of rule_name */
 	size_t name_count;

@@ -193,12 +193,20 @@ static json_t *beaten_json(const struct image *image, const struct policy *polic
 	json_t *beaten = json_array();
 
 	for (size_t i = answer->surely_other ? 0 : 1; i < answer->matches.count; i++) {
-		const struct filter *f = &image->filters[answer->matches.v[i].index];
+		uint32_t index = answer->matches.v[i].index;
+		const struct filter *f = &image->filters[index];
 		json_t *row = filter_json(policy, f);
+		const char *also = "";
 		char words[FILTER_WORDS];
 
+		/* Not in the list that compile prints: it never decides. */
+		if (index >= image->count) {
+			json_object_set_new(row, "shadowed", json_true());
+			also = "; shadowed";
+		}
 		json_object_set_new(row, "lost_on", json_string(filter_lost_on(winner, f)));
-		json_object_set_new(row, "lost", json_string(lost_words(winner, f, words)));
+		json_object_set_new(row, "lost",
+				    json_sprintf("%s%s", lost_words(winner, f, words), also));
 		json_array_append_new(beaten, row);
 	}
 	return beaten;
