@@ -15,33 +15,6 @@
 #include "compile/image.h"
 #include "policy/policy.h"
 
-struct options {
-	const char *file;
-	bool json;
-	struct cli_me me;
-};
-
-static int parse_args(int argc, char **argv, struct options *opt)
-{
-	int rc = CLI_OK;
-
-	for (int i = 1; !rc && i < argc; i++) {
-		if (!strcmp(argv[i], "--json"))
-			opt->json = true;
-		else if (!strcmp(argv[i], "--me") && i + 1 < argc)
-			rc = cli_me_add(&opt->me, argv[0], argv[++i]);
-		else if (argv[i][0] == '-' && argv[i][1])
-			rc = cli_usage(argv[0], "unknown or incomplete option '%s'", argv[i]);
-		else if (opt->file)
-			rc = cli_usage(argv[0], "too many arguments");
-		else
-			opt->file = argv[i];
-	}
-	if (!rc && !opt->file)
-		rc = cli_usage(argv[0], "which policy?");
-	return rc;
-}
-
 static json_t *or_null(json_t *value, bool there)
 {
 	if (there)
@@ -129,10 +102,10 @@ static int try_compile(const struct policy *policy, const struct cli_me *me, boo
 
 int cmd_check(int argc, char **argv)
 {
-	struct options opt = {0};
+	struct cli_policy_args opt = {0};
 	struct policy *policy = NULL;
 	struct diag diag = {0};
-	int err, rc = parse_args(argc, argv, &opt);
+	int err, rc = cli_policy_args(argc, argv, &opt, NULL);
 
 	if (rc)
 		goto out;

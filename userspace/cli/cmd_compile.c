@@ -18,35 +18,6 @@
 #include "view/image.h"
 #include "view/view.h"
 
-struct options {
-	const char *file;
-	bool json, stats;
-	struct cli_me me;
-};
-
-static int parse_args(int argc, char **argv, struct options *opt)
-{
-	int rc = CLI_OK;
-
-	for (int i = 1; !rc && i < argc; i++) {
-		if (!strcmp(argv[i], "--json"))
-			opt->json = true;
-		else if (!strcmp(argv[i], "--stats"))
-			opt->stats = true;
-		else if (!strcmp(argv[i], "--me") && i + 1 < argc)
-			rc = cli_me_add(&opt->me, argv[0], argv[++i]);
-		else if (argv[i][0] == '-')
-			rc = cli_usage(argv[0], "unknown or incomplete option '%s'", argv[i]);
-		else if (opt->file)
-			rc = cli_usage(argv[0], "one policy at a time");
-		else
-			opt->file = argv[i];
-	}
-	if (!rc && !opt->file)
-		rc = cli_usage(argv[0], "which policy?");
-	return rc;
-}
-
 static void print_row(const struct filter *f, int rule_width)
 {
 	char remote[XI_PREFIX_STRLEN], local[XI_PREFIX_STRLEN], rport[PORTS_WORDS],
@@ -105,20 +76,21 @@ static void print_stats(const struct image *image, const struct cli_times *times
 
 int cmd_compile(int argc, char **argv)
 {
-	struct options opt = {0};
+	struct cli_policy_args opt = {0};
+	bool stats = false;
 	struct policy *policy = NULL;
 	struct image *image = NULL;
 	struct cli_times times;
-	int rc = parse_args(argc, argv, &opt);
+	int rc = cli_policy_args(argc, argv, &opt, &stats);
 
 	if (!rc)
-		rc = cli_compile_policy(opt.file, &opt.me, opt.stats, &policy, &image, &times);
+		rc = cli_compile_policy(opt.file, &opt.me, stats, &policy, &image, &times);
 	if (!rc) {
 		if (opt.json)
 			print_json(image);
 		else
 			print_text(image);
-		if (opt.stats)
+		if (stats)
 			print_stats(image, &times, opt.json);
 	}
 	image_free(image);

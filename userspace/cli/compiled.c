@@ -27,6 +27,27 @@ int cli_me_add(struct cli_me *me, const char *command, const char *text)
 	return CLI_OK;
 }
 
+int cli_policy_args(int argc, char **argv, struct cli_policy_args *ret, bool *stats)
+{
+	int rc = CLI_OK;
+
+	for (int i = 1; !rc && i < argc; i++) {
+		if (!strcmp(argv[i], "--json"))
+			ret->json = true;
+		else if (stats && !strcmp(argv[i], "--stats"))
+			*stats = true;
+		else if (!strcmp(argv[i], "--me") && i + 1 < argc)
+			rc = cli_me_add(&ret->me, argv[0], argv[++i]);
+		else if (argv[i][0] == '-' && argv[i][1])
+			rc = cli_usage(argv[0], "unknown or incomplete option '%s'", argv[i]);
+		else if (ret->file)
+			rc = cli_usage(argv[0], "one policy at a time");
+		else
+			ret->file = argv[i];
+	}
+	return !rc && !ret->file ? cli_usage(argv[0], "which policy?") : rc;
+}
+
 void cli_print_diag(struct diag *diag)
 {
 	char *text = diag_text(diag);

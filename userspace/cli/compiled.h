@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the commands that compile a policy share: compile, explain, replay. */
+/* What the commands that compile a policy share: check, compile, explain, replay. */
 #ifndef CLI_COMPILED_H
 #define CLI_COMPILED_H
 
@@ -20,6 +20,16 @@ struct cli_me {
 
 /* Takes one address; returns CLI_OK, or CLI_USAGE and has said why. */
 int cli_me_add(struct cli_me *me, const char *command, const char *text);
+
+/* Of check and compile: POLICY [--json] [--me ADDR]... */
+struct cli_policy_args {
+	const char *file;
+	bool json;
+	struct cli_me me; /* to be freed by the caller, in any case */
+};
+
+/* stats: --stats is taken too; NULL: it is not. CLI_OK, or CLI_USAGE and has said why. */
+int cli_policy_args(int argc, char **argv, struct cli_policy_args *ret, bool *stats);
 
 /* Prints every entry to stderr, one line each, and empties it. */
 void cli_print_diag(struct diag *diag);
