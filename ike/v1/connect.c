@@ -16,16 +16,6 @@ static bool between(const struct v1_mm *mm, const struct xi_addr *local,
 	return xi_addr_equal(&mm->path.local, local) && xi_addr_equal(&mm->path.remote, remote);
 }
 
-static unsigned waiting_in(const struct v1_mm *mm)
-{
-	const struct v1_qm *qm;
-	unsigned count = 0;
-
-	LIST_FOREACH(qm, &mm->qms, of_mm)
-		count += qm->state == V1_QM_WAITING;
-	return count;
-}
-
 static bool has_room(const struct v1_mm *mm, unsigned waiting)
 {
 	return !mm->quick_mode_limit || mm->quick_modes + waiting < mm->quick_mode_limit;
@@ -80,7 +70,7 @@ static struct v1_mm *under_way(struct ike_engine *engine, const struct xi_addr *
 	LIST_FOREACH(mm, v1_peer_mms(engine, remote), by_remote) {
 		if (mm != except && mm->initiator && mm->state != V1_ESTABLISHED &&
 		    mm->state != V1_DEAD && mm->secret == secret && between(mm, local, remote) &&
-		    has_room(mm, waiting_in(mm)))
+		    has_room(mm, v1_qm_count(mm, V1_QM_WAITING)))
 			return mm;
 	}
 	return NULL;

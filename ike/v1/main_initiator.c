@@ -131,12 +131,9 @@ static const struct ike_mm_method *our_offer(const struct v1_mm *mm,
 
 static int send_message3(struct v1_mm *mm)
 {
-	struct v1_key_exchange *kex;
+	struct v1_key_exchange *kex = v1_mm_kex(mm);
 	int err;
 
-	if (!mm->hs->kex)
-		mm->hs->kex = calloc(1, sizeof(*mm->hs->kex));
-	kex = mm->hs->kex;
 	if (!kex)
 		return -ENOMEM;
 	crypto_dh_free(kex->dh);

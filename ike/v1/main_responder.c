@@ -155,12 +155,9 @@ void v1_main_message1(struct ike_engine *engine, const struct ike_path *path,
 
 static int answer_message3(struct v1_mm *mm, const struct wire_chain *chain)
 {
-	struct v1_key_exchange *kex;
+	struct v1_key_exchange *kex = v1_mm_kex(mm);
 	int err;
 
-	if (!mm->hs->kex)
-		mm->hs->kex = calloc(1, sizeof(*mm->hs->kex));
-	kex = mm->hs->kex;
 	if (!kex)
 		return -ENOMEM;
 	err = v1_main_take_kex(mm, chain, &kex->ni);

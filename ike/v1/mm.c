@@ -328,6 +328,13 @@ static void key_exchange_free(struct v1_key_exchange *kex)
 	free(kex);
 }
 
+struct v1_key_exchange *v1_mm_kex(struct v1_mm *mm)
+{
+	if (!mm->hs->kex)
+		mm->hs->kex = calloc(1, sizeof(*mm->hs->kex));
+	return mm->hs->kex;
+}
+
 void v1_handshake_free(struct v1_handshake *hs)
 {
 	if (!hs)

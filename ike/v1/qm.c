@@ -179,6 +179,16 @@ void v1_qm_attach(struct v1_qm *qm, struct v1_mm *mm)
 	LIST_INSERT_HEAD(&mm->qms, qm, of_mm);
 }
 
+unsigned v1_qm_count(const struct v1_mm *mm, enum v1_qm_state state)
+{
+	const struct v1_qm *qm;
+	unsigned count = 0;
+
+	LIST_FOREACH(qm, &mm->qms, of_mm)
+		count += qm->state == state;
+	return count;
+}
+
 struct v1_qm *v1_qm_find(const struct v1_mm *mm, uint32_t message_id)
 {
 	struct v1_qm *qm;

@@ -259,16 +259,6 @@ static int answer(struct v1_qm *qm, const struct request *request, bool with_ids
 	return err;
 }
 
-static unsigned responding(const struct v1_mm *mm)
-{
-	const struct v1_qm *qm;
-	unsigned count = 0;
-
-	LIST_FOREACH(qm, &mm->qms, of_mm)
-		count += qm->state == V1_QM_R2_SENT;
-	return count;
-}
-
 static void respond(struct v1_mm *mm, const struct ike_header *hdr, const struct request *request,
 		    const uint8_t iv[CRYPTO_BLOCK_MAX], bool with_ids, const uint8_t *msg,
 		    size_t len)
@@ -332,7 +322,7 @@ void v1_quick_message1(struct v1_mm *mm, const struct ike_header *hdr, const uin
 		return;
 	}
 	v1_sent_clear(&mm->sent); /* so message 6 has arrived */
-	if (responding(mm) >= IKE_QM_RESPONDING_MAX || mm->retire_ms != IKE_NEVER) {
+	if (v1_qm_count(mm, V1_QM_R2_SENT) >= IKE_QM_RESPONDING_MAX || mm->retire_ms != IKE_NEVER) {
 		engine->counters.dropped_limit++;
 		return;
 	}

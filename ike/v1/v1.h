@@ -299,6 +299,8 @@ bool v1_mm_is_own_cookie(struct ike_engine *engine, const uint8_t cookie_i[WIRE_
 bool v1_mm_any_established(struct ike_engine *engine, const struct xi_addr *remote);
 /* Ends it. Waiting quick modes look for another one, or fail with this reason. */
 void v1_mm_end(struct v1_mm *mm, const char *reason);
+/* The key exchange of its handshake, made when first asked for; NULL without memory. */
+struct v1_key_exchange *v1_mm_kex(struct v1_mm *mm);
 void v1_mm_arm(struct v1_mm *mm); /* sets its timer from its state */
 void v1_mm_established(struct v1_mm *mm, bool initial_contact);
 /* The peer has started anew: whatever we had with it before this main mode began is void. */
@@ -352,6 +354,7 @@ int v1_qm_move(struct v1_qm *qm, enum v1_qm_state to);
 struct v1_qm *v1_qm_new(struct ike_engine *engine, bool initiator);
 void v1_qm_attach(struct v1_qm *qm, struct v1_mm *mm);
 struct v1_qm *v1_qm_find(const struct v1_mm *mm, uint32_t message_id);
+unsigned v1_qm_count(const struct v1_mm *mm, enum v1_qm_state state); /* of its quick modes */
 /* Ends it. Unfinished: every acquire that waits is told. Half-made SAs are removed. */
 void v1_qm_end(struct v1_qm *qm, int status, const char *reason);
 /* An SPI that no SA came to use. */
