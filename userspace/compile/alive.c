@@ -9,7 +9,7 @@
  * trees have too little in common, no pair below is looked at.
  *
  * Weak spot: the search may be quadratic for lists made for that. It has a
- * budget; what is left when it is used up counts with its upper bound.
+ * budget; when it is used up, the rows of one side alone have to keep the limit.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -367,13 +367,9 @@ uint32_t alive_most(struct alive *a, bool *ret_exact)
 	return bound < a->limit ? bound : a->limit;
 }
 
-/* Moves the smallest shapes of a pair until no more than the budget (a->most) is left. */
-static int move_smallest(struct alive *a, size_t remote, size_t local, uint32_t n)
+/* Moves the smallest of the n shapes in a->both until no more than the budget (a->most) is left. */
+static bool move_smallest(struct alive *a, uint32_t n)
 {
-	const uint64_t *r = row_at(a, 0, remote), *l = row_at(a, 1, local);
-
-	for (uint32_t w = 0; w < a->words; w++)
-		a->both[w] = r[w] & l[w] & ~a->moved[w];
 	for (uint32_t i = 0; i < a->shapes && n > a->most; i++) {
 		uint32_t s = a->order[i].index;
 
@@ -383,11 +379,38 @@ static int move_smallest(struct alive *a, size_t remote, size_t local, uint32_t 
 		a->filters += a->sizes[s];
 		n--;
 	}
-	if (a->filters <= a->capacity)
+	return a->filters <= a->capacity;
+}
+
+static int limit_pair(struct alive *a, size_t remote, size_t local, uint32_t n)
+{
+	const uint64_t *r = row_at(a, 0, remote), *l = row_at(a, 1, local);
+
+	for (uint32_t w = 0; w < a->words; w++)
+		a->both[w] = r[w] & l[w] & ~a->moved[w];
+	if (move_smallest(a, n))
 		return 0;
 	a->worst[0] = remote - a->side[0].leaves;
 	a->worst[1] = local - a->side[1].leaves;
 	return -E2BIG;
+}
+
+/* Where there are too many pairs to look at: no address of one side may have more, whatever the
+ * other one is. */
+static int limit_side(struct alive *a, int which)
+{
+	for (size_t i = 0; i < a->side[which].count; i++) {
+		const uint64_t *row = row_at(a, which, a->side[which].leaves + i);
+		uint32_t n = 0;
+
+		for (uint32_t w = 0; w < a->words; w++) {
+			a->both[w] = row[w] & ~a->moved[w];
+			n += __builtin_popcountll(a->both[w]);
+		}
+		if (!move_smallest(a, n))
+			return -ETIME;
+	}
+	return 0;
 }
 
 int64_t alive_limit(struct alive *a, uint32_t budget, size_t capacity)
@@ -398,7 +421,9 @@ int64_t alive_limit(struct alive *a, uint32_t budget, size_t capacity)
 	a->visits = 0;
 	a->visits_max = VISITS_MAX;
 	a->capacity = capacity;
-	end = search(a, 1, 1, move_smallest);
+	end = search(a, 1, 1, limit_pair);
+	if (end > 0)
+		end = limit_side(a, widest(a, 0) <= widest(a, 1) ? 0 : 1);
 	if (!end)
 		a->limit = budget;
 	return end < 0 ? end : (int64_t)a->filters;

@@ -37,8 +37,8 @@ uint32_t alive_most(struct alive *alive, bool *ret_exact);
  * Takes shapes out until at most `budget` are alive anywhere: those with few
  * filters first. Returns how many filters that are; a shape was moved when
  * alive_moved(). -E2BIG when more than `capacity` filters would have to go:
- * then alive_culprits() tells filters that are to blame. (A list for which the
- * search takes too long keeps what was not found; alive_most() then says so.)
+ * then alive_culprits() tells filters that are to blame. -ETIME when that is so because there
+ * are too many pairs of addresses to look at, and one side alone does not keep the budget.
  */
 int64_t alive_limit(struct alive *alive, uint32_t budget, size_t capacity);
 bool alive_moved(const struct alive *alive, uint32_t shape);

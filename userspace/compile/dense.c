@@ -408,6 +408,19 @@ static int refuse(const struct build *build, const struct alive *alive, uint32_t
 	return -EINVAL;
 }
 
+/* It is not known where, and it would take too long to find out. */
+static int refuse_unknown(const struct build *build, uint32_t budget)
+{
+	if (build->diag)
+		diag_add(
+			build->diag, DIAG_ERROR, NULL,
+			"give prefixes that overlap the same few lengths",
+			"too many kinds of filters overlap in too many places to tell that nowhere "
+			"more than %u pairs of prefix lengths meet",
+			budget);
+	return -EINVAL;
+}
+
 /* Entries that are to move go before those that stay, both in order. */
 static int divide(const struct alive *alive, struct entry *entries, size_t count, size_t moved)
 {
@@ -444,6 +457,8 @@ int dense_pick(struct build *build, struct entry *entries, size_t count, uint32_
 	moved = alive_limit(alive, budget, capacity);
 	if (moved == -E2BIG)
 		err = refuse(build, alive, budget);
+	else if (moved == -ETIME)
+		err = refuse_unknown(build, budget);
 	else if (moved < 0)
 		err = moved;
 	else if (moved)

@@ -183,6 +183,78 @@ static void a_limit_is_kept_or_refused(void **unused)
 	assert_true(kept > 10 && refused > 10 && untouched > 10);
 }
 
+/* The same for lists of so many entries that the pairs are compared as rows. */
+static uint32_t most_by_rows(const struct entry *entries, size_t count, size_t hosts,
+			     const struct alive *moved)
+{
+	uint64_t *rows[2] = {calloc(hosts, 8), calloc(hosts, 8)}, stay = ~0ull;
+	uint32_t most = 0;
+
+	assert_true(rows[0] && rows[1]);
+	for (uint32_t s = 0; s < 64; s++)
+		stay ^= (uint64_t)alive_moved(moved, s) << s;
+	for (size_t i = 0; i < count; i++) {
+		const struct entry *e = &entries[i];
+
+		rows[0][e->remote[2] << 8 | e->remote[3]] |= 1ull << e->shape & stay;
+		rows[1][e->local[2] << 8 | e->local[3]] |= 1ull << e->shape & stay;
+	}
+	for (size_t r = 0; r < hosts; r++)
+		for (size_t l = 0; l < hosts; l++) {
+			uint32_t n = __builtin_popcountll(rows[0][r] & rows[1][l]);
+
+			most = n > most ? n : most;
+		}
+	free(rows[0]);
+	free(rows[1]);
+	return most;
+}
+
+/* So many pairs of hosts, and so alike, that nobody looks at them all: the limit holds even so. */
+static void a_limit_is_kept_where_the_search_is_too_long(void **unused)
+{
+	enum { HOSTS = 6000, EACH = 9, ENTRIES = HOSTS * EACH, BUDGET = 6 };
+	struct entry *entries = calloc(ENTRIES, sizeof(*entries));
+	struct diag diag = {0};
+	struct build build = {.diag = &diag};
+	struct alive *alive = NULL;
+	bool exact = true;
+	size_t picked = 7;
+	int64_t moved;
+
+	assert_non_null(entries);
+	srand(5);
+	for (size_t i = 0; i < ENTRIES; i++) {
+		struct entry *e = &entries[i];
+		uint32_t r = i / EACH, l = rand() % HOSTS;
+
+		*e = (struct entry){.family = 4,
+				    .remote = {10, 0, r >> 8, r},
+				    .local = {10, 1, l >> 8, l},
+				    .remote_len = 32,
+				    .local_len = 32,
+				    .shape = rand() % 64};
+	}
+	assert_int_equal(alive_open(entries, ENTRIES, 64, NULL, NULL, &alive), 0);
+	assert_true(alive_most(alive, &exact) >= most_by_rows(entries, ENTRIES, HOSTS, alive));
+	assert_false(exact);
+	/* With room for all it is kept, */
+	moved = alive_limit(alive, BUDGET, ENTRIES);
+	assert_true(moved > 0);
+	assert_true(most_by_rows(entries, ENTRIES, HOSTS, alive) <= BUDGET);
+	alive_close(alive);
+	/* and with too little it is refused. */
+	assert_int_equal(
+		dense_pick(&build, entries, ENTRIES, 64, NULL, NULL, BUDGET, moved - 1, &picked),
+		-EINVAL);
+	assert_int_equal(picked, 0);
+	assert_string_equal(diag.entries[0].text,
+			    "too many kinds of filters overlap in too many places to tell that "
+			    "nowhere more than 6 pairs of prefix lengths meet");
+	diag_free(&diag);
+	free(entries);
+}
+
 /* Nothing is moved that need not be: the small shapes go, the large ones stay. */
 static void small_shapes_go_first(void **unused)
 {
@@ -333,6 +405,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_most_is_what_counting_finds),
 		cmocka_unit_test(a_limit_is_kept_or_refused),
+		cmocka_unit_test(a_limit_is_kept_where_the_search_is_too_long),
 		cmocka_unit_test(small_shapes_go_first),
 		cmocka_unit_test(no_filters_no_shapes),
 		cmocka_unit_test(what_is_too_much_is_picked),
