@@ -163,8 +163,10 @@ int main(int argc, char **argv)
 		if (rc >= 0)
 			return rc;
 	}
-	if (optind != argc)
+	if (optind != argc) {
+		fprintf(stderr, "xipsecd: unexpected '%s'\n", argv[optind]);
 		return usage();
+	}
 	if (!instance_name_ok(o.daemon.instance)) {
 		fprintf(stderr, "xipsecd: '%s' is not an instance name (%s)\n", o.daemon.instance,
 			INSTANCE_NAME_RULE);
@@ -179,7 +181,9 @@ int main(int argc, char **argv)
 	}
 	if (o.teardown)
 		return teardown(o.daemon.instance);
-	if (!o.daemon.policy)
+	if (!o.daemon.policy) {
+		fprintf(stderr, "xipsecd: which policy? (--policy FILE)\n");
 		return usage();
+	}
 	return daemon_main(&o.daemon);
 }
