@@ -127,11 +127,6 @@ static bool takes_value(const char *name)
 	return false;
 }
 
-static bool is_icmp(uint8_t proto)
-{
-	return proto == 1 || proto == 58;
-}
-
 static int check_args(const char *command, const struct options *opt)
 {
 	if (opt->live && (opt->file || opt->me.count))
@@ -150,7 +145,7 @@ static int check_args(const char *command, const struct options *opt)
 	if (opt->given & (EXPLAIN_LOCAL_PORT | EXPLAIN_REMOTE_PORT) &&
 	    !proto_has_ports(opt->pkt.proto))
 		return cli_usage(command, "this protocol has no ports");
-	if (opt->given & (EXPLAIN_ICMP_TYPE | EXPLAIN_ICMP_CODE) && !is_icmp(opt->pkt.proto))
+	if (opt->given & (EXPLAIN_ICMP_TYPE | EXPLAIN_ICMP_CODE) && !proto_is_icmp(opt->pkt.proto))
 		return cli_usage(command, "this protocol has no ICMP types");
 	return CLI_OK;
 }
@@ -210,7 +205,7 @@ static struct explain_question question(const struct options *opt)
 	if (!(opt->pkt.flags & XI_PKT_LATER_FRAG)) {
 		if (proto_has_ports(opt->pkt.proto))
 			q.unknown |= EXPLAIN_LOCAL_PORT | EXPLAIN_REMOTE_PORT;
-		if (is_icmp(opt->pkt.proto))
+		if (proto_is_icmp(opt->pkt.proto))
 			q.unknown |= EXPLAIN_ICMP_TYPE | EXPLAIN_ICMP_CODE;
 	}
 	q.unknown &= ~opt->given;

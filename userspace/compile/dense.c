@@ -15,6 +15,7 @@
 
 #include "compile/dense.h"
 #include "compile/words.h"
+#include "policy/scalar.h"
 #include "util/addr.h"
 
 typedef unsigned __int128 wide;
@@ -47,7 +48,7 @@ struct dense {
 
 static bool is_icmp(const struct entry *e)
 {
-	return e->proto_given && (e->proto == 1 || e->proto == 58);
+	return e->proto_given && proto_is_icmp(e->proto);
 }
 
 static struct span prefix_span(const struct entry *e, const uint8_t addr[16], uint8_t len)

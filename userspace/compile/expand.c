@@ -16,6 +16,7 @@
 
 #include "compile/build.h"
 #include "policy/policy.h"
+#include "policy/scalar.h"
 #include "util/addr.h"
 
 /* More directional filters than this is a product of two long lists, not a policy. */
@@ -310,7 +311,7 @@ static int add_pair(struct expander *x, const struct pol_filter *entry, const st
 
 static int check_entry(struct expander *x, const struct pol_filter *entry)
 {
-	bool icmp = entry->proto_given && (entry->proto == 1 || entry->proto == 58);
+	bool icmp = entry->proto_given && proto_is_icmp(entry->proto);
 
 	if ((entry->icmp_type >= 0 || entry->icmp_code >= 0) && !icmp)
 		return refuse(x, &entry->loc, "an ICMP type needs the protocol icmp or icmpv6");

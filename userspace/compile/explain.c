@@ -32,11 +32,6 @@ const char *explain_field_name(enum explain_field field)
 
 /* ---------------------------------------------------------------------- fit */
 
-static bool is_icmp(uint8_t proto)
-{
-	return proto == 1 || proto == 58;
-}
-
 /* One field that a filter may restrict. */
 static void judge(struct explain_fit *fit, const struct explain_question *q,
 		  enum explain_field field, bool restricts, bool holds)
@@ -57,7 +52,7 @@ static void judge_upper(struct explain_fit *fit, const struct explain_question *
 			const struct filter *f)
 {
 	const struct xi_pkt *pkt = &q->pkt;
-	bool icmp = is_icmp(pkt->proto);
+	bool icmp = proto_is_icmp(pkt->proto);
 
 	/* A later fragment shows nothing of this, see model.c. */
 	if (pkt->flags & XI_PKT_LATER_FRAG) {
@@ -147,7 +142,7 @@ static struct filter narrowed(const struct filter *f, const struct explain_quest
 	/* A later fragment is judged by whether ports were asked for. */
 	if (pkt->flags & XI_PKT_LATER_FRAG)
 		return own;
-	if (is_icmp(pkt->proto)) {
+	if (proto_is_icmp(pkt->proto)) {
 		if (!(q->unknown & EXPLAIN_ICMP_TYPE))
 			own.icmp_type = pkt->icmp_type;
 		if (!(q->unknown & EXPLAIN_ICMP_CODE) && own.icmp_type >= 0)

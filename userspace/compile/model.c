@@ -12,12 +12,8 @@
 #include <string.h>
 
 #include "compile/image.h"
+#include "policy/scalar.h"
 #include "util/addr.h"
-
-static bool is_icmp(uint8_t proto)
-{
-	return proto == 1 || proto == 58;
-}
 
 static bool within(uint16_t port, uint16_t lo, uint16_t hi)
 {
@@ -33,7 +29,7 @@ bool filter_portless(const struct filter *f)
 /* ICMP has no ports: they count as 0, whatever the packet struct holds. */
 static bool matches_ports(const struct filter *f, const struct xi_pkt *pkt)
 {
-	bool icmp = is_icmp(pkt->proto);
+	bool icmp = proto_is_icmp(pkt->proto);
 
 	if (pkt->flags & XI_PKT_LATER_FRAG)
 		return filter_portless(f) || f->action != XI_ACT_PERMIT;

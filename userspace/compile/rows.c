@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "compile/whole.h"
+#include "policy/scalar.h"
 
 /* Up to here trying every shape is cheaper than reading rows. */
 #define SHAPES_WITHOUT_ROWS 6
@@ -79,7 +80,7 @@ static bool fill_addr(const struct field *field, uint64_t *set, const struct ent
 
 static bool fill_ports(uint64_t *set, const struct entry *e, bool remote)
 {
-	bool icmp = e->proto_given && (e->proto == 1 || e->proto == 58);
+	bool icmp = e->proto_given && proto_is_icmp(e->proto);
 	uint32_t lo = remote ? e->rect.x_lo : e->rect.y_lo;
 	uint32_t hi = remote ? e->rect.x_hi : e->rect.y_hi;
 

@@ -13,6 +13,7 @@
 
 #include "compile/dense.h"
 #include "compile/words.h"
+#include "policy/scalar.h"
 #include "util/addr.h"
 
 /* Cells with more filters than this are not searched for rectangles hidden by others. */
@@ -23,11 +24,6 @@ static const size_t value_sizes[XI_TABLE_MAX] = {
 #include <xipsec/tables.def>
 #undef XI_TABLE
 };
-
-static bool is_icmp(uint8_t proto)
-{
-	return proto == 1 || proto == 58;
-}
 
 /* False when no packet can match it. */
 bool filter_rect(const struct filter *f, uint32_t rank, bool frag, struct xi_rect *ret)
@@ -42,7 +38,7 @@ bool filter_rect(const struct filter *f, uint32_t rank, bool frag, struct xi_rec
 	rect.x_hi = f->remote_port_hi;
 	rect.y_lo = f->local_port_lo;
 	rect.y_hi = f->local_port_hi;
-	if (f->proto_given && is_icmp(f->proto)) {
+	if (f->proto_given && proto_is_icmp(f->proto)) {
 		if (rect.x_lo || rect.y_lo)
 			return false;
 		rect = (struct xi_rect){0, 65535, 0, 65535, rank, f->action};

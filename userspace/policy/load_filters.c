@@ -133,7 +133,7 @@ static void read_icmp(struct loader *load, const struct node *node, const char *
 
 	if (!text || !load_result(load, node, parse_number(text, key, 0, 255, &number, &why), &why))
 		return;
-	if (!filter->proto_given || (filter->proto != 1 && filter->proto != 58))
+	if (!filter->proto_given || !proto_is_icmp(filter->proto))
 		load_error(load, node, "add proto: icmp or proto: icmpv6", "%s needs ICMP", key);
 	else
 		*ret = (int)number;

@@ -211,6 +211,11 @@ bool proto_has_ports(uint8_t proto)
 	return proto == 6 || proto == 17 || proto == 33 || proto == 132 || proto == 136;
 }
 
+bool proto_is_icmp(uint8_t proto)
+{
+	return proto == 1 || proto == 58;
+}
+
 int parse_ports(const char *text, bool *ret_given, uint16_t *ret_lo, uint16_t *ret_hi,
 		struct complaint *why)
 {

@@ -36,6 +36,7 @@ int parse_proto(const char *text, bool *ret_given, uint8_t *ret, struct complain
 #define PROTO_TEXT 16
 const char *proto_text(uint8_t proto, char buf[PROTO_TEXT]);
 bool proto_has_ports(uint8_t proto);
+bool proto_is_icmp(uint8_t proto); /* or ICMPv6 */
 
 /* "443", "5432-5433", "any". */
 int parse_ports(const char *text, bool *ret_given, uint16_t *ret_lo, uint16_t *ret_hi,

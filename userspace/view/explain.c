@@ -31,7 +31,7 @@ static void add_upper(json_t *packet, const struct explain_question *q)
 
 	if (pkt->flags & XI_PKT_LATER_FRAG)
 		return;
-	if (pkt->proto == 1 || pkt->proto == 58) {
+	if (proto_is_icmp(pkt->proto)) {
 		json_object_set_new(packet, "icmp_type",
 				    number_unless(q->unknown & EXPLAIN_ICMP_TYPE, pkt->icmp_type));
 		json_object_set_new(packet, "icmp_code",
@@ -111,7 +111,7 @@ static int parse_upper(const json_t *packet, struct explain_question *q)
 
 	if (json_is_true(json_object_get(packet, "later_fragment"))) {
 		pkt->flags |= XI_PKT_LATER_FRAG;
-	} else if (pkt->proto == 1 || pkt->proto == 58) {
+	} else if (proto_is_icmp(pkt->proto)) {
 		err = parse_number_of(packet, "icmp_type", EXPLAIN_ICMP_TYPE, 255, q, &a);
 		if (!err)
 			err = parse_number_of(packet, "icmp_code", EXPLAIN_ICMP_CODE, 255, q, &b);

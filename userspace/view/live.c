@@ -129,7 +129,7 @@ static void add_packet(json_t *view, const struct xi_pkt *pkt)
 		json_object_set_new(view, "remote_port", json_integer(pkt->remote_port));
 		json_object_set_new(view, "local_port", json_integer(pkt->local_port));
 	}
-	if ((pkt->proto == IPPROTO_ICMP || pkt->proto == IPPROTO_ICMPV6) && !later) {
+	if (proto_is_icmp(pkt->proto) && !later) {
 		json_object_set_new(view, "icmp_type", json_integer(pkt->icmp_type));
 		json_object_set_new(view, "icmp_code", json_integer(pkt->icmp_code));
 	}
