@@ -273,8 +273,8 @@ is "held packets that came before bob's SA was ready" 0 "$(reason_packets bob in
 title "what was seen on the wire"
 # tcpdump loses what it has not read when it ends, and reads once a second: let it
 # come to rest first.
-at_rest() { local size; size=$(stat -c %s "$tmp/wire.pcap"); sleep 1.5; [ "$(stat -c %s "$tmp/wire.pcap")" = "$size" ]; }
-until_true 20 at_rest
+at_rest() { local size; size=$(stat -c %s "$tmp/wire.pcap"); sleep $((1 + slow)); [ "$(stat -c %s "$tmp/wire.pcap")" = "$size" ]; }
+until_true 30 at_rest
 kill -INT $tcpdump_pid
 wait $tcpdump_pid 2>/dev/null
 pcap=$tmp/wire.pcap
