@@ -47,7 +47,7 @@ soon "its address is me" sh -c "bpftool map dump pinned $pins/xi_local | grep '1
 ip -n "$lab-a" neigh add 10.92.0.2 lladdr "$(ip -n "$lab-b" -j link show eth1 | jq -r '.[0].address')" dev eth1
 nsenter --net="/run/netns/$lab-b" "$udpflow" serve 10.92.0.2 2323 100000 300 >"$tmp/in" 2>/dev/null &
 pids="$pids $!"
-eventually 5 grep -q listening "$tmp/in"
+eventually 20 grep -q listening "$tmp/in"
 nsenter --net="/run/netns/$lab-a" "$udpflow" stream 10.92.0.2 2323 KNOCK 100000 2 >/dev/null 2>&1 &
 pids="$pids $!"
 before=$(hits knock)

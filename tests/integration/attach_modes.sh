@@ -83,10 +83,11 @@ else
 	done
 fi
 ip -n "$lab-b" link set dev eth0 xdp off
+# The log first: until it is noticed, status says what was.
+eventually 60 grep -q 'eth0: somebody took our program away (what arrives is not filtered' "$tmp/b.log"
+ok "that an XDP program was taken away is noticed"
 eventually 60 is_how eth0 "filtered native/$best"
-ok "an XDP program that was taken away is put back"
-grep -q 'eth0: somebody took our program away (what arrives is not filtered' "$tmp/b.log"
-ok "and the log says so"
+ok "and it is put back"
 flow_fails 23 TELNETTAG
 ok "the blocked port does not answer"
 on b tc filter show dev eth0 egress | grep "pref 77 bpf" >/dev/null
@@ -98,6 +99,6 @@ on b "$xipsecd" --teardown --instance "$lab-b" >/dev/null 2>&1
 equal "after a teardown nothing of ours is left" "0 0" "$(tc_hooks out) $(tc_hooks in)"
 on b tc filter show dev eth0 egress | grep "pref 77 bpf" >/dev/null
 ok "but what is not ours is"
-eventually 60 grep -q KNOCK "$tmp/in" && eventually 10 grep -q SECRET "$tmp/out"
+eventually 60 grep -q KNOCK "$tmp/in" && eventually 30 grep -q SECRET "$tmp/out"
 ok "the blocked packets were sent all the time: now they arrive"
 exit $((failures > 0))

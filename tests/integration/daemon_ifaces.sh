@@ -42,13 +42,13 @@ ok "show mm names the IPv6 peer"
 # ------------------------------------------------------------- addresses
 address() { [ "$1" = a ] && echo 10.91.0.1 || echo 10.91.0.77; }
 ip -n "$lab-b" addr add 10.91.0.77/24 dev eth0
-eventually 10 flow_fails 23 TELNETTAG
+eventually 30 flow_fails 23 TELNETTAG
 ok "an address that was added is me: the blocked port does not answer there"
 flow 5432 DATABASETAG
 ok "and the protected port works there"
 
 only_local() { shows b filters '[.[] | select(.rule == "later")] | length > 0 and ([.[].local == "10.91.0.77"] | all)'; }
-eventually 10 only_local
+eventually 30 only_local
 ok "written out in the policy it counts as ours from now on"
 
 # ------------------------------------------------------------- interfaces
@@ -69,14 +69,14 @@ attached() { shows b status "[.[0].interfaces[] | select(.name == \"$1\" and .xd
 ok "which is not attached"
 ip -n "$lab-b" link add late0 type veth peer name late1
 ip -n "$lab-b" link set late0 up
-eventually 10 attached late0
+eventually 30 attached late0
 ok "when it appears, it is"
 worker() { shows b status '[.[0].interfaces[] | select(.name == "late0") | .worker != null] == [true]'; }
-eventually 10 worker
+eventually 30 worker
 ok "and gets a worker of its own"
 ip -n "$lab-b" link del late0
 gone() { ! attached late0; }
-eventually 10 gone
+eventually 30 gone
 ok "when it goes, show status says so"
 flow_fails 23 TELNETTAG && eventually 20 flow 5432 DATABASETAG 3
 ok "and the other one goes on"

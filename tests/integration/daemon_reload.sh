@@ -56,7 +56,7 @@ datagrams() # COUNT: all of them arrive
 	: >"$tmp/udp.out"
 	on b "$udpflow" serve 10.91.0.2 5440 "$1" 8 >"$tmp/udp.out" 2>&1 &
 	local server=$!
-	eventually 5 grep -q listening "$tmp/udp.out"
+	eventually 20 grep -q listening "$tmp/udp.out"
 	on a "$udpflow" stream 10.91.0.2 5440 STREAMTAG "$1" 2
 	wait $server
 }
@@ -107,7 +107,7 @@ eventually 20 acquired
 ok "a second address of b: an SA with it"
 equal "b: the others are untouched" "$before_b" "$(sas b 5440; sas b 5432)"
 ip -n "$lab-b" addr del 10.91.0.3/24 dev eth0
-eventually 10 no_sa b 5433
+eventually 30 no_sa b 5433
 ok "without the address the SA is gone"
 equal "and the others are untouched again" "$before_b" "$(sas b 5440; sas b 5432)"
 
@@ -117,7 +117,7 @@ policy_is a aes256gcm16 && policy_is b aes256gcm16
 ask a reload >/dev/null
 no_sa a 5440 && no_sa a 5432
 ok "another cipher: the SAs of a are gone when reload returns"
-eventually 10 no_sa b 5440 && eventually 10 no_sa b 5432
+eventually 30 no_sa b 5440 && eventually 30 no_sa b 5432
 ok "and those of b, which has the old policy still: it was told"
 grep -q "ended: the policy asks for other terms now" "$tmp/a.log"
 ok "the log of a says why"
@@ -135,7 +135,7 @@ policy_is b aes256gcm16 block
 ask b reload >/dev/null
 no_sa b 5440 && has_sa b 5432
 ok "blocked on b: that SA is gone, the other stays"
-eventually 10 no_sa a 5440 && has_sa a 5432
+eventually 30 no_sa a 5440 && has_sa a 5432
 ok "on a too"
 grep -q "ended: the policy blocks its traffic now" "$tmp/b.log"
 ok "the log of b says why"
@@ -146,9 +146,9 @@ for host in a b; do
 	sed -i '/name: database/d' "$tmp/$host/policy.yaml"
 done
 ask a reload >/dev/null 2>&1
-none a qm && eventually 10 none a mm
+none a qm && eventually 30 none a mm
 ok "no rule negotiates any more: a has neither SA nor main mode"
-eventually 10 none b qm && eventually 10 no_main_mode b
+eventually 30 none b qm && eventually 30 no_main_mode b
 ok "b has deleted both, which its policy still allows"
 capture_stop
 equal "in all that time no clear packet of the protected ports was on the wire" 0 \

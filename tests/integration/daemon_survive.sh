@@ -44,7 +44,7 @@ ok "show status counts the restarts"
 children=$(for role in keys ike esp; do role_pid b $role; done)
 { kill -9 "$daemon_b" && wait "$daemon_b"; } 2>/dev/null
 none_left() { for pid in $children; do [ ! -e "/proc/$pid" ] || return 1; done; }
-eventually 10 none_left
+eventually 30 none_left
 ok "parent of b killed: its children end"
 ask b show >/dev/null 2>&1
 equal "show says that nobody is there" 3 $?

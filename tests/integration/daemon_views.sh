@@ -95,13 +95,13 @@ ok "a policy that loads is in force at once"
 echo "ruels: []" >>"$tmp/b/policy.yaml"
 kill -HUP "$daemon_b"
 refused() { grep -q "not reloaded, the running one stays in force" "$tmp/b.log"; }
-eventually 10 refused
+eventually 30 refused
 ok "SIGHUP with a policy that does not load says so in the log"
 flow_fails 8081 WEBTAG && shows b status '.[0].generation == 2'
 ok "and leaves the running one in force"
 cp "$tmp/b/good.yaml" "$tmp/b/policy.yaml"
 kill -HUP "$daemon_b"
-eventually 10 shows b status '.[0].generation == 3'
+eventually 30 shows b status '.[0].generation == 3'
 ok "SIGHUP with one that loads puts it in force"
 
 answer() { "$O/tests/tools/ctlask" "$lab-$1" "$2"; } # HOST QUESTION
@@ -113,7 +113,7 @@ ok "acquire for a rule that is not there is refused"
 answer b '{"method":"acquire","rule":"database","local":"10.91.0.2","remote":"10.91.0.1","proto":6,"local_port":5433}' |
 	jq -e .ok >/dev/null
 ok "acquire is taken from the responder's side too"
-eventually 10 shows b qm '[.[] | select(.role == "initiator" and .selectors.local_port == 5433)] | length == 1'
+eventually 30 shows b qm '[.[] | select(.role == "initiator" and .selectors.local_port == 5433)] | length == 1'
 ok "and makes an SA pair that this side started"
 nobody() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
 nobody "$xipsec" --instance "$lab-a" show >"$tmp/su.out" 2>&1

@@ -47,7 +47,7 @@ monitor()
 	"$xipsec" --instance "$lab-b" monitor --json "$@" >"$tmp/$name.out" 2>"$tmp/$name.err" </dev/null &
 	eval "pid_$name=$!"
 	pids="$pids $!"
-	eventually 10 grep -q listening "$tmp/$name.err"
+	eventually 30 grep -q listening "$tmp/$name.err"
 }
 
 # Ends it when nothing more comes, and waits until it is gone.
@@ -114,7 +114,7 @@ ok "the filter is the one that compile prints ($id)"
 saw all '[.[] | select(.local_port == 7000)] | all(.remote == "10.91.0.1" and .local == "10.91.0.2" and
 	.direction == "in" and .length == .frame_length - 14 and .generation == 1)'
 ok "addresses, direction, length and generation"
-eventually 5 not_sampling
+eventually 20 not_sampling
 ok "when it has gone, sampling is off"
 
 # ------------------------------------------------------------- chosen
@@ -153,7 +153,7 @@ ok "--sample 10 shows a hundred of a thousand ($seen)"
 : >"$tmp/text.err"
 on b "$xipsec" --instance "$lab-b" monitor --count 1 udp port 7002 >"$tmp/text.out" 2>"$tmp/text.err" &
 text=$!
-eventually 10 grep -q listening "$tmp/text.err"
+eventually 30 grep -q listening "$tmp/text.err"
 datagrams 7002 1
 wait $text
 grep -qE '^[0-9:.]+ in  eth0 +block  udp 10.91.0.1:[0-9]+ > 10.91.0.2:7002, [0-9]+ bytes; rule unwanted, filter '"$id"'; dropped: blocked$' \
@@ -214,7 +214,7 @@ done
 wait "$pid_fast"
 equal "one that stands still does not keep another from seeing all" 6000 "$(lines fast '.type == "packet"')"
 kill -CONT "$pid_slow"
-eventually 10 grep -q '"lost"' "$tmp/slow.out"
+eventually 30 grep -q '"lost"' "$tmp/slow.out"
 sleep 1
 datagrams 7000 1
 monitor_end slow
@@ -226,7 +226,7 @@ equal "and is told exactly how many" 6001 \
 monitor killed
 kill -KILL "$pid_killed"
 wait "$pid_killed" 2>/dev/null
-eventually 5 not_sampling
+eventually 20 not_sampling
 ok "sampling goes off when a listener is killed"
 
 # ------------------------------------------------------------- events and changes

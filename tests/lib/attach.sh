@@ -61,7 +61,7 @@ knock_start() # ADDRESS-OF-B
 	pids="$pids $!"
 	nsenter --net="/run/netns/$lab-a" "$udpflow" serve 10.91.0.1 2424 100000 300 >"$tmp/out" 2>/dev/null &
 	pids="$pids $!"
-	eventually 10 grep -q listening "$tmp/in" && eventually 10 grep -q listening "$tmp/out" || return 1
+	eventually 30 grep -q listening "$tmp/in" && eventually 30 grep -q listening "$tmp/out" || return 1
 	nsenter --net="/run/netns/$lab-a" "$udpflow" stream "$1" 2323 KNOCK 100000 5 >/dev/null 2>&1 &
 	pids="$pids $!"
 	# What TC egress drops comes back as an error, and ends the stream.

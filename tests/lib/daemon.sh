@@ -105,7 +105,7 @@ flow() # PORT TAG [SECONDS]
 	: >"$tmp/serve.out"
 	on b "$tcpflow" serve "$(address b)" "$1" "$2" 100000 "$seconds" >"$tmp/serve.out" 2>&1 &
 	server=$!
-	eventually 5 grep -q listening "$tmp/serve.out"
+	eventually 20 grep -q listening "$tmp/serve.out"
 	on a "$tcpflow" fetch "$(address b)" "$1" "$2" 100000 "$seconds" >"$tmp/fetch.out" 2>&1
 	rc=$?
 	[ $rc -eq 0 ] || kill $server 2>/dev/null
@@ -126,7 +126,7 @@ capture_start()
 		-w "$tmp/wire.pcap" >/dev/null 2>"$tmp/tcpdump.out" </dev/null &
 	capture=$!
 	pids="$pids $capture"
-	eventually 10 grep -q 'listening on' "$tmp/tcpdump.out"
+	eventually 30 grep -q 'listening on' "$tmp/tcpdump.out"
 }
 
 capture_stop()
