@@ -15,7 +15,8 @@
  * mark in xi_frags or xi_acquire would change what becomes of real packets.
  */
 static const enum dp_map shared[] = {
-	DP_MAP_CTL, DP_MAP_LOCAL, DP_MAP_LOCAL_SLOTS, DP_MAP_IFACE, DP_MAP_XSKS, DP_MAP_SA_IN, DP_MAP_SA_OUT,
+	DP_MAP_CTL,  DP_MAP_LOCAL, DP_MAP_LOCAL_SLOTS, DP_MAP_IFACE,
+	DP_MAP_XSKS, DP_MAP_SA_IN, DP_MAP_SA_OUT,
 };
 
 /* Maps of one run need no room; a ring has at least a page, which 0 stands for. */

@@ -75,11 +75,17 @@ int dp_local_put(struct datapath *dp, const struct xi_addr_key *key, enum xi_loc
 	return slot_set(dp, key, kind);
 }
 
+/*
+ * The slot first: who dies between the two leaves an address in xi_local, which the next daemon
+ * finds there and takes away. It would never find one that is in a slot alone.
+ */
 int dp_local_del(struct datapath *dp, const struct xi_addr_key *key)
 {
-	if (bpf_map_delete_elem(dp->map[DP_MAP_LOCAL], key) && errno != ENOENT)
-		return -errno;
-	return slot_set(dp, key, XI_LOCAL_NONE);
+	int err = slot_set(dp, key, XI_LOCAL_NONE);
+
+	if (!err && bpf_map_delete_elem(dp->map[DP_MAP_LOCAL], key) && errno != ENOENT)
+		err = -errno;
+	return err;
 }
 
 static int delete_others(struct datapath *dp, const struct wanted *wanted, size_t count)
