@@ -148,7 +148,6 @@ out:
 void check_policy(struct loader *load)
 {
 	const struct policy *policy = load->policy;
-	struct diag_loc file = {policy->file, 0, 0};
 
 	for (size_t i = 0; i < policy->list_count; i++)
 		for (size_t j = 0; j < policy->filter_lists[i].count; j++)
@@ -156,16 +155,17 @@ void check_policy(struct loader *load)
 	check_rule_names(load);
 	check_usage(load);
 	if (!policy->rule_count)
-		load_warning_at(load, &file, NULL,
+		load_warning_at(load, &policy->at.name, NULL,
 				"the policy has no rules: it lets everything pass");
 	/* Whoever sends from port 88 is then let in, whatever a block filter says. */
 	if (policy->exemptions == 0 || policy->exemptions == 2)
-		load_warning_at(load, &file, "use 3, or permit the servers by a rule",
+		load_warning_at(load, &policy->at.exemptions,
+				"use 3, or permit the servers by a rule",
 				"exemptions: %d lets Kerberos pass every filter, from anywhere",
 				policy->exemptions);
 	/* Each quick mode then has its own main mode; Windows greys the number out. */
 	if (policy->mm_master_pfs && policy->mm_quick_modes > 1)
-		load_warning_at(load, &file, NULL,
+		load_warning_at(load, &policy->at.quick_modes, NULL,
 				"quick-modes: %u has no effect, master-pfs allows one",
 				policy->mm_quick_modes);
 }

@@ -76,19 +76,26 @@ static void keep_rules(struct loader *load, const struct node *value, void *to,
 }
 
 TABLE(settings_table, "settings",
-      {"exemptions", set_number, offsetof(struct policy, exemptions), &exemption_limits},
-      {"datapath", set_choice, offsetof(struct policy, datapath), &datapaths},
-      {"poll-interval", set_duration, offsetof(struct policy, poll_interval_s), &poll_limits});
+      {"exemptions", set_number, offsetof(struct policy, exemptions), &exemption_limits, false,
+       offsetof(struct policy, at.exemptions)},
+      {"datapath", set_choice, offsetof(struct policy, datapath), &datapaths, false,
+       offsetof(struct policy, at.datapath)},
+      {"poll-interval", set_duration, offsetof(struct policy, poll_interval_s), &poll_limits, false,
+       offsetof(struct policy, at.poll_interval)});
 
 TABLE(main_mode_table, "main-mode", {"methods", load_mm_methods, 0},
       {"lifetime", set_duration, offsetof(struct policy, mm_lifetime_s), &mm_lifetime_limits},
-      {"quick-modes", set_number, offsetof(struct policy, mm_quick_modes), &any_number},
+      {"quick-modes", set_number, offsetof(struct policy, mm_quick_modes), &any_number, false,
+       offsetof(struct policy, at.quick_modes)},
       {"master-pfs", set_bool, offsetof(struct policy, mm_master_pfs)});
 
 TABLE(default_response_table, "default-response",
-      {"enabled", set_bool, offsetof(struct policy, default_response), NULL, true});
+      {"enabled", set_bool, offsetof(struct policy, default_response), NULL, true,
+       offsetof(struct policy, at.default_response)});
 
-TABLE(policy_table, "a policy", {"policy", set_string, offsetof(struct policy, name), NULL, true},
+TABLE(policy_table, "a policy",
+      {"policy", set_string, offsetof(struct policy, name), NULL, true,
+       offsetof(struct policy, at.name)},
       {"settings", set_map, 0, &settings_table}, {"main-mode", set_map, 0, &main_mode_table},
       {"filter-lists", load_filter_lists, 0}, {"filter-actions", load_actions, 0},
       {"rules", keep_rules, 0}, {"default-response", set_map, 0, &default_response_table});

@@ -145,6 +145,11 @@ struct policy {
 	struct pol_rule *rules;
 	size_t rule_count;
 	bool default_response;
+	/* Where these stand in the text; no line if they do not. */
+	struct {
+		struct diag_loc name, exemptions, datapath, poll_interval, quick_modes,
+			default_response;
+	} at;
 };
 
 /*

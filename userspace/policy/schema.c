@@ -193,6 +193,9 @@ bool load_map(struct loader *load, const struct node *map, const struct table *t
 			continue;
 		}
 		seen[i] = true;
+		if (table->fields[i].at)
+			*(struct diag_loc *)((char *)to + table->fields[i].at) =
+				load_loc(load, key->next);
 		table->fields[i].set(load, key->next, (char *)to + table->fields[i].offset,
 				     &table->fields[i]);
 	}

@@ -48,6 +48,7 @@ struct field {
 	size_t offset;	 /* of the member that is set */
 	const void *arg; /* what the setter wants: choices, limits, a subordinate table */
 	bool required;
+	size_t at; /* offset of a struct diag_loc that gets the value's place; 0: of none */
 };
 
 struct table {

@@ -13,16 +13,14 @@
 
 static void missing_settings(const struct policy *policy, struct diag *diag)
 {
-	struct diag_loc loc = {policy->file, 0, 0};
-
 	if (policy->datapath == POL_DATAPATH_XFRM)
-		diag_add(diag, DIAG_ERROR, &loc, "use afxdp or auto",
+		diag_add(diag, DIAG_ERROR, &policy->at.datapath, "use afxdp or auto",
 			 "datapath: xfrm is not available in this version");
 	if (policy->poll_interval_s != 10800)
-		diag_add(diag, DIAG_WARNING, &loc, NULL,
+		diag_add(diag, DIAG_WARNING, &policy->at.poll_interval, NULL,
 			 "poll-interval has no effect in this version: apply reads the policy");
 	if (policy->default_response)
-		diag_add(diag, DIAG_WARNING, &loc, NULL,
+		diag_add(diag, DIAG_WARNING, &policy->at.default_response, NULL,
 			 "default-response has no effect in this version: only rules answer");
 }
 
