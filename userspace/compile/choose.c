@@ -20,9 +20,8 @@
 /* Depths that are tried on every list. All but the first are promised, see keep_promise(). */
 static const uint8_t usual_depths[2][4] = {{0, 16, 24, 32}, {32, 48, 64, 128}};
 
-/* IPv6: so many more that the list's own prefixes suggest, where trying them is quick. */
-#define OWN_DEPTHS	   8
-#define OWN_DEPTHS_ENTRIES 20000
+/* IPv6: so many more that the list's own prefixes suggest. */
+#define OWN_DEPTHS 32
 
 /* Rough costs in tenths of a nanosecond, measured with bench/classify. */
 #define COST_FIELD	20
@@ -45,9 +44,11 @@ struct chooser {
 	size_t count;
 	uint32_t hashed;	   /* places of IPv4 hashes taken so far */
 	uint64_t *row[CANDIDATES]; /* of each sample; NULL: does not prune */
-	uint32_t peak[CANDIDATES]; /* the most shapes in any of its rows */
+	uint32_t peak[CANDIDATES]; /* the most shapes in any of its rows; 0: not known */
+	uint16_t *first;	   /* scratch: the first sample of a slot, and 1 */
 	bool taken[CANDIDATES];
-	uint64_t *alive; /* of each sample, by the fields taken so far */
+	unsigned place[CANDIDATES]; /* of those taken */
+	uint64_t *alive;	    /* of each sample, by the fields taken so far */
 };
 
 static uint32_t draw(struct chooser *c, uint32_t n)
@@ -78,16 +79,17 @@ static bool inside(struct side outer, struct side inner)
 }
 
 /*
- * An address in a prefix, and rather in one inside of it, for that is where there are hosts: the
- * first, the last or any.
+ * An address in a prefix, or in one inside of it, for that is where there are hosts: the first,
+ * the last or any.
  */
 static void draw_addr(struct chooser *c, uint8_t out[16], const struct entry *e, enum field_of of)
 {
 	struct side side = side_of(e, of);
 	unsigned bytes = e->family == 6 ? 16 : 4;
 	uint32_t kind = draw(c, 4);
+	int tries = draw(c, 2) ? NESTED_TRIES : 0;
 
-	for (int i = 0; side.len && i < NESTED_TRIES; i++) {
+	for (int i = 0; side.len && i < tries; i++) {
 		struct side other = side_of(&c->rows->entries[draw(c, c->rows->count)], of);
 
 		if (inside(side, other))
@@ -154,23 +156,24 @@ static void add_candidate(struct chooser *c, enum field_of of, uint8_t depth)
 	c->count++;
 }
 
-/* Depths of IPv6 besides the usual ones: those that part the shapes into equal lots. */
+/* Depths of IPv6 besides the usual ones: all that there are, or as part the shapes into equal lots.
+ */
 static void add_own_depths(const struct rows *rows, enum field_of of, bool wanted[129])
 {
-	uint32_t of_len[129] = {0}, shapes = 0, below = 0, lot = 1;
+	uint32_t of_len[129] = {0}, shapes = 0, below = 0, lot = 1, lens = 0;
 
 	for (size_t i = 0; i < rows->count; i++) {
 		const struct entry *e = &rows->entries[i];
 		uint8_t len = of == FIELD_REMOTE ? e->remote_len : e->me ? 0 : e->local_len;
 
 		if (len && (!i || e->shape != rows->entries[i - 1].shape)) {
-			of_len[len]++;
+			lens += !of_len[len]++;
 			shapes++;
 		}
 	}
 	for (unsigned len = 1; len <= 128; len++) {
 		below += of_len[len];
-		if (!of_len[len] || below * OWN_DEPTHS < lot * shapes)
+		if (!of_len[len] || (lens > OWN_DEPTHS && below * OWN_DEPTHS < lot * shapes))
 			continue;
 		wanted[len] = true;
 		lot = below * OWN_DEPTHS / shapes + 1;
@@ -193,7 +196,7 @@ static void add_candidates(struct chooser *c)
 		}
 		for (unsigned i = 0; i < 4; i++)
 			wanted[usual_depths[v6][i]] = true;
-		if (v6 && c->rows->count <= OWN_DEPTHS_ENTRIES)
+		if (v6)
 			add_own_depths(c->rows, of, wanted);
 		for (unsigned depth = 1; depth <= 128; depth++)
 			if (wanted[depth])
@@ -204,27 +207,18 @@ static void add_candidates(struct chooser *c)
 	add_candidate(c, FIELD_PROTO, 0);
 }
 
-static uint32_t most_shapes(const uint64_t *table, size_t count, const uint64_t *base,
-			    uint32_t words)
-{
-	uint32_t most = 0;
-
-	for (size_t i = 0; i < count; i++) {
-		uint32_t n = 0;
-
-		for (uint32_t w = 0; w < words; w++)
-			n += __builtin_popcountll(table[i * words + w] | (base ? base[w] : 0));
-		most = n > most ? n : most;
-	}
-	return most;
-}
-
 static void read_whole(struct chooser *c, size_t k)
 {
 	const struct whole *whole = c->field[k].whole;
 	uint32_t words = c->rows->words;
 
-	c->peak[k] = most_shapes(whole->rows, whole->class_count, NULL, words);
+	for (uint32_t i = 0; i < whole->class_count; i++) {
+		uint32_t n = 0;
+
+		for (uint32_t w = 0; w < words; w++)
+			n += __builtin_popcountll(whole->rows[i * words + w]);
+		c->peak[k] = n > c->peak[k] ? n : c->peak[k];
+	}
 	for (size_t i = 0; i < SAMPLES; i++)
 		memcpy(&c->row[k][i * words],
 		       whole_row(whole, c->field[k].of == FIELD_LOCAL ? c->pkt[i].local
@@ -232,29 +226,80 @@ static void read_whole(struct chooser *c, size_t k)
 		       words * sizeof(*c->row[k]));
 }
 
-/* Reads the row of every sample. 0 also when the field does not prune. */
-static int read_rows(struct chooser *c, size_t k)
+/* From all rows of the field. False: it does not prune. */
+static bool read_matrix(struct chooser *c, size_t k)
 {
 	struct rows *rows = c->rows;
 	uint32_t words = rows->words;
 
-	if (!c->field[k].whole && !rows_matrix(rows, &c->field[k]))
-		return 0;
-	c->row[k] = malloc((size_t)SAMPLES * words * 8);
-	if (!c->row[k])
-		return -ENOMEM;
-	if (c->field[k].whole) {
-		read_whole(c, k);
-		return 0;
-	}
-	if (rows->space->shapes > XI_ALIVE_MAX && c->field[k].of <= FIELD_LOCAL)
-		c->peak[k] = most_shapes(rows->matrix, XI_SLOTS, rows->base, words);
+	if (!rows_matrix(rows, &c->field[k]))
+		return false;
 	for (size_t i = 0; i < SAMPLES; i++) {
 		size_t slot = field_slot(&c->field[k], &c->pkt[i]);
 
 		for (uint32_t w = 0; w < words; w++)
 			c->row[k][i * words + w] = rows->matrix[slot * words + w] | rows->base[w];
 	}
+	return true;
+}
+
+/*
+ * The same for hashes of an address, of which there may be many to choose from: every entry
+ * has one slot, or may be anywhere, so only those are looked at into which samples fall.
+ */
+static bool read_hashed(struct chooser *c, size_t k)
+{
+	const struct field *field = &c->field[k];
+	uint32_t words = c->rows->words, anywhere = 0, shape = UINT32_MAX;
+	uint16_t next[SAMPLES + 1];
+
+	memset(c->first, 0, XI_SLOTS * sizeof(*c->first));
+	memset(c->row[k], 0, (size_t)SAMPLES * words * 8);
+	for (uint16_t i = 0; i < SAMPLES; i++) {
+		uint16_t *first = &c->first[field_slot(field, &c->pkt[i])];
+
+		next[i + 1] = *first;
+		*first = i + 1;
+	}
+	for (size_t e = 0; e < c->rows->count; e++) {
+		const struct entry *entry = &c->rows->entries[e];
+		struct side side = side_of(entry, field->of);
+		uint64_t bit = 1ull << entry->shape % 64;
+
+		if (entry->shape == shape)
+			continue;
+		if (side.len < field->probe.depth) {
+			shape = entry->shape;
+			anywhere++;
+			for (size_t i = 0; i < SAMPLES; i++)
+				c->row[k][i * words + shape / 64] |= bit;
+			continue;
+		}
+		for (uint16_t i = c->first[entry_slot(field, entry)]; i; i = next[i])
+			c->row[k][(i - 1) * words + entry->shape / 64] |= bit;
+	}
+	return anywhere < c->rows->space->shapes;
+}
+
+/* Reads the row of every sample; there is none where the field does not prune. */
+static int read_rows(struct chooser *c, size_t k)
+{
+	const struct field *field = &c->field[k];
+	bool prunes = true;
+
+	c->row[k] = malloc((size_t)SAMPLES * c->rows->words * 8);
+	if (!c->row[k])
+		return -ENOMEM;
+	if (field->whole)
+		read_whole(c, k);
+	else if (field->of <= FIELD_LOCAL && !field->direct)
+		prunes = read_hashed(c, k);
+	else
+		prunes = read_matrix(c, k);
+	if (prunes)
+		return 0;
+	free(c->row[k]);
+	c->row[k] = NULL;
 	return 0;
 }
 
@@ -321,16 +366,31 @@ static unsigned place_of(const struct chooser *c, const struct field *field,
 	return XI_PROBE_FIELDS;
 }
 
+static void all_alive(struct chooser *c)
+{
+	const struct rows *rows = c->rows;
+
+	memset(c->alive, 0xff, (size_t)SAMPLES * rows->words * 8);
+	if (rows->space->shapes % 64)
+		for (size_t i = 1; i <= SAMPLES; i++)
+			c->alive[i * rows->words - 1] = (1ull << rows->space->shapes % 64) - 1;
+}
+
+static void and_rows(struct chooser *c, size_t k)
+{
+	for (size_t i = 0; i < SAMPLES * (size_t)c->rows->words; i++)
+		c->alive[i] &= c->row[k][i];
+}
+
 static void take(struct chooser *c, size_t k, struct field chosen[XI_PROBE_FIELDS])
 {
 	unsigned place = place_of(c, &c->field[k], chosen);
-	size_t words = c->rows->words;
 
-	for (size_t i = 0; i < SAMPLES * words; i++)
-		c->alive[i] &= c->row[k][i];
+	and_rows(c, k);
 	chosen[place] = c->field[k];
 	chosen[place].used = true;
 	c->taken[k] = true;
+	c->place[k] = place;
 	if (place >= XI_PROBE_HASHED_1 && place <= XI_PROBE_HASHED_4)
 		c->hashed++;
 }
@@ -361,6 +421,48 @@ static void choose(struct chooser *c, struct field chosen[XI_PROBE_FIELDS])
 		if (which < c->count)
 			take(c, which, chosen);
 	} while (which < c->count);
+}
+
+/* What is alive with all fields taken, but for this one. */
+static void alive_without(struct chooser *c, size_t k)
+{
+	all_alive(c);
+	for (size_t i = 0; i < c->count; i++)
+		if (c->taken[i] && i != k)
+			and_rows(c, i);
+}
+
+/*
+ * IPv6 has many depths to choose from and few places: what was best when it was taken need not
+ * be, beside those taken later. Each gives its place to a better one, if there is.
+ */
+static void improve(struct chooser *c, struct field chosen[XI_PROBE_FIELDS])
+{
+	for (size_t k = 0; k < c->count; k++) {
+		uint64_t best, cost;
+		size_t which = k;
+
+		if (!c->taken[k] || !c->field[k].v6 || c->field[k].of > FIELD_LOCAL)
+			continue;
+		alive_without(c, k);
+		best = probe_cost(c, c->row[k]);
+		for (size_t i = 0; i < c->count; i++) {
+			if (c->taken[i] || !c->row[i] || c->field[i].of > FIELD_LOCAL)
+				continue;
+			cost = probe_cost(c, c->row[i]);
+			if (cost < best) {
+				best = cost;
+				which = i;
+			}
+		}
+		if (which == k)
+			continue;
+		c->taken[k] = false;
+		c->taken[which] = true;
+		c->place[which] = c->place[k];
+		chosen[c->place[k]] = c->field[which];
+		chosen[c->place[k]].used = true;
+	}
 }
 
 /* Which prefix lengths the fields chosen tell apart. */
@@ -435,12 +537,10 @@ int choose_fields(struct rows *rows, struct field chosen[XI_PROBE_FIELDS])
 	c->rows = rows;
 	c->random = rows->count;
 	c->alive = malloc((size_t)SAMPLES * rows->words * 8);
-	if (!c->alive)
+	c->first = malloc(XI_SLOTS * sizeof(*c->first));
+	if (!c->alive || !c->first)
 		goto out;
-	memset(c->alive, 0xff, (size_t)SAMPLES * rows->words * 8);
-	if (rows->space->shapes % 64)
-		for (size_t i = 1; i <= SAMPLES; i++)
-			c->alive[i * rows->words - 1] = (1ull << rows->space->shapes % 64) - 1;
+	all_alive(c);
 	draw_samples(c);
 	add_candidates(c);
 	err = 0;
@@ -448,12 +548,14 @@ int choose_fields(struct rows *rows, struct field chosen[XI_PROBE_FIELDS])
 		err = read_rows(c, k);
 	if (!err) {
 		choose(c, chosen);
+		improve(c, chosen);
 		err = keep_promise(c, chosen);
 	}
 out:
 	for (size_t k = 0; k < c->count; k++)
 		free(c->row[k]);
 	free(c->alive);
+	free(c->first);
 	free(c);
 	return err;
 }

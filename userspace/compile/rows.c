@@ -65,6 +65,11 @@ uint32_t field_slot(const struct field *field, const struct xi_pkt *pkt)
 	return 0;
 }
 
+uint32_t entry_slot(const struct field *field, const struct entry *e)
+{
+	return addr_slot(field, e->remote, e->local);
+}
+
 /* The functions below add the slots of one entry; false when it may be anywhere. */
 static bool fill_addr(const struct field *field, uint64_t *set, const struct entry *e)
 {
@@ -73,7 +78,7 @@ static bool fill_addr(const struct field *field, uint64_t *set, const struct ent
 
 	if (!len || (!field->direct && len < field->probe.depth))
 		return false;
-	first = addr_slot(field, e->remote, e->local);
+	first = entry_slot(field, e);
 	set_range(set, first, !field->direct || len >= 16 ? first : first + (1u << (16 - len)) - 1);
 	return true;
 }

@@ -49,6 +49,8 @@ struct rows {
 bool rows_matrix(struct rows *rows, const struct field *field);
 /* The slot of a packet, as the BPF programs find it. */
 uint32_t field_slot(const struct field *field, const struct xi_pkt *pkt);
+/* The slot of an entry for a hashed address, when its prefix is long enough for one. */
+uint32_t entry_slot(const struct field *field, const struct entry *e);
 /* choose.c: the fields that pay, each in its place (enum xi_probe_field). */
 int choose_fields(struct rows *rows, struct field chosen[XI_PROBE_FIELDS]);
 
