@@ -218,28 +218,27 @@ void monitor_event(struct daemon *d, const struct xi_event *event)
 	tell(m, who, view_event(event, filter, iface_name(d, event->ifindex, buf), &m->clock));
 }
 
-static uint32_t who_wants_events(const struct monitor *m)
+/* An SA's coming or going, or a new policy (NULL); the clock is set then. */
+static uint32_t who_wants_change(struct monitor *m, const char *rule)
 {
 	uint32_t who = 0;
 
-	for (unsigned i = 0; i < XI_LISTENERS_MAX; i++)
-		if (m->listeners[i] && m->listeners[i]->spec.events)
+	for (unsigned i = 0; m && i < XI_LISTENERS_MAX; i++)
+		if (m->listeners[i] && monitor_spec_wants_change(&m->listeners[i]->spec, rule))
 			who |= 1u << i;
+	if (who)
+		view_clock_now(&m->clock);
 	return who;
 }
 
 void monitor_sa(struct daemon *d, const struct sad_entry *entry, const char *ended)
 {
 	const struct xi_sa_params *sa = &entry->params;
-	struct monitor *m = d->monitor;
-	uint32_t who = m ? who_wants_events(m) : 0;
+	const char *rule = config_rule_name(d, sa->rule, sa->generation);
+	uint32_t who = who_wants_change(d->monitor, rule);
 
-	if (!who)
-		return;
-	view_clock_now(&m->clock);
-	tell(m, who,
-	     view_sa_change(entry, config_rule_name(d, sa->rule, sa->generation), ended,
-			    &m->clock));
+	if (who)
+		tell(d->monitor, who, view_sa_change(entry, rule, ended, &d->monitor->clock));
 }
 
 /* Counters of a worker that was started again begin anew. */
@@ -250,18 +249,13 @@ static struct xi_count since(const struct xi_count *before, const struct xi_coun
 	return (struct xi_count){now->packets - before->packets, now->bytes - before->bytes};
 }
 
-/* Events without rule or direction; those who chose by reason get theirs. */
 static uint32_t who_wants_reason(const struct monitor *m, uint32_t reason)
 {
-	uint32_t who = who_wants_events(m);
+	uint32_t who = 0;
 
-	for (unsigned i = 0; i < XI_LISTENERS_MAX; i++) {
-		const struct listener *l = m->listeners[i];
-
-		if (l &&
-		    (l->spec.rule_count || (l->spec.reasons && !(l->spec.reasons >> reason & 1))))
-			who &= ~(1u << i);
-	}
+	for (unsigned i = 0; i < XI_LISTENERS_MAX; i++)
+		if (m->listeners[i] && monitor_spec_wants_worker(&m->listeners[i]->spec, reason))
+			who |= 1u << i;
 	return who;
 }
 
@@ -299,16 +293,14 @@ void monitor_switched(struct daemon *d, const struct image *fresh)
 
 void monitor_policy(struct daemon *d)
 {
-	struct monitor *m = d->monitor;
-	uint32_t who = m ? who_wants_events(m) : 0;
+	uint32_t who = who_wants_change(d->monitor, NULL);
 
-	if (!who)
-		return;
-	view_clock_now(&m->clock);
-	tell(m, who,
-	     json_pack("{s:s, s:f, s:s, s:I, s:I}", "type", "policy", "time",
-		       m->clock.real_ms / 1000.0, "policy", d->policy->name, "generation",
-		       (json_int_t)d->generation, "filters", (json_int_t)d->image->count));
+	if (who)
+		tell(d->monitor, who,
+		     json_pack("{s:s, s:f, s:s, s:I, s:I}", "type", "policy", "time",
+			       d->monitor->clock.real_ms / 1000.0, "policy", d->policy->name,
+			       "generation", (json_int_t)d->generation, "filters",
+			       (json_int_t)d->image->count));
 }
 
 /* -------------------------------------------------------------- come and go */

@@ -219,3 +219,14 @@ bool monitor_spec_wants_event(const struct monitor_spec *spec, const struct xi_e
 	       (!spec->dropped || event->kind == XI_EVENT_DROP ||
 		event->kind == XI_EVENT_INVALID_SPI);
 }
+
+bool monitor_spec_wants_change(const struct monitor_spec *spec, const char *rule)
+{
+	return spec->events && !spec->dropped && !spec->reasons &&
+	       monitor_spec_wants_rule(spec, rule);
+}
+
+bool monitor_spec_wants_worker(const struct monitor_spec *spec, uint32_t reason)
+{
+	return spec->events && wants_reason(spec, reason) && !spec->rule_count;
+}

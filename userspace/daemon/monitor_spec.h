@@ -45,5 +45,10 @@ bool monitor_spec_wants(const struct monitor_spec *spec, const struct xi_sample 
 			const char *rule);
 bool monitor_spec_wants_event(const struct monitor_spec *spec, const struct xi_event *event,
 			      const char *rule);
+/* An SA of this rule that comes or goes, or (NULL) a new policy: neither is a drop or has a reason.
+ */
+bool monitor_spec_wants_change(const struct monitor_spec *spec, const char *rule);
+/* What a worker dropped for this reason, of any rule. */
+bool monitor_spec_wants_worker(const struct monitor_spec *spec, uint32_t reason);
 
 #endif

@@ -187,6 +187,33 @@ static void events_are_chosen_by_what_they_have(void **state)
 	assert_false(monitor_spec_wants_event(&spec, &need_sa, "database"));
 }
 
+/* SAs and policies are shown beside the rest, not to those who look for something else. */
+static void changes_are_for_those_who_did_not_choose_otherwise(void **state)
+{
+	static const struct {
+		const char *question;
+		bool web, other, policy, worker;
+	} cases[] = {
+		{"{}", true, true, true, true},
+		{"{\"directions\":[\"in\"]}", true, true, true, true},
+		{"{\"rules\":[\"web\"]}", true, false, false, false},
+		{"{\"reasons\":[\"blocked\"]}", false, false, false, false},
+		{"{\"reasons\":[\"esp-replay\"]}", false, false, false, true},
+		{"{\"dropped\":true}", false, false, false, true},
+		{"{\"events\":false}", false, false, false, false},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		assert_int_equal(ask(cases[i].question), 0);
+		assert_int_equal(monitor_spec_wants_change(&spec, "web"), cases[i].web);
+		assert_int_equal(monitor_spec_wants_change(&spec, "other"), cases[i].other);
+		assert_int_equal(monitor_spec_wants_change(&spec, NULL), cases[i].policy);
+		assert_int_equal(monitor_spec_wants_worker(&spec, XI_REASON_ESP_REPLAY),
+				 cases[i].worker);
+		monitor_spec_free(&spec);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -194,6 +221,8 @@ int main(void)
 		cmocka_unit_test_teardown(each_choice_narrows, forget),
 		cmocka_unit_test_teardown(the_filter_sees_the_frame_and_its_length, forget),
 		cmocka_unit_test_teardown(nonsense_is_refused, forget),
+		cmocka_unit_test_teardown(changes_are_for_those_who_did_not_choose_otherwise,
+					  forget),
 		cmocka_unit_test_teardown(events_are_chosen_by_what_they_have, forget),
 	};
 
