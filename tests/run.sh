@@ -287,7 +287,7 @@ kind_vm()
 	root vm || return
 	TEST=
 	for kernel in ${KERNEL:-6.1 6.12}; do
-		one vm "vm: kernel $kernel" 2700 env TEST="$only" bash vmtest/run.sh "$kernel"
+		one vm "vm: kernel $kernel" 3600 env TEST="$only" bash vmtest/run.sh "$kernel"
 	done
 }
 
