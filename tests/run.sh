@@ -136,6 +136,9 @@ one()
 	[ $t0 -gt 4 ] && printf '  (%d s)' $t0
 	printf '\n'
 	sed -n "s/^fail /         failed: /p; s/^skip /         skipped: /p" <<<"$result"
+	if [ "$kind" = vm ]; then # where the time went
+		sed -nE 's/^(# |ok [0-9]+ - )(kernel [0-9.]+[^ ]* boots .*|[^ ]+ took [0-9]{2,} s)$/\2/p' "$log" | paste -sd, | sed 's/,/, /g; s/^/         /'
+	fi
 	if [ "$f" -gt 0 ]; then
 		echo "         log: $log; what it says about it:"
 		telling "$log" | sed 's/^/         | /'

@@ -14,6 +14,8 @@ for t in "$O"/tests/bpf/test_*; do
 		continue
 	fi
 	echo "# ${t##*/}"
+	t0=$SECONDS
 	"$t" || { rc=$?; echo "# ${t##*/} ended with status $rc"; }
+	echo "# ${t##*/} took $((SECONDS - t0)) s"
 done
 [ $found = 1 ] || { echo "1..1"; echo "not ok 1 - no BPF test program was built"; }
