@@ -139,6 +139,12 @@ static const struct diag_loc *place_of(const struct conflicts *c, const struct p
 		       : loc;
 }
 
+/* For what is said of all of it. */
+static struct diag_loc file_of(const struct conflicts *c)
+{
+	return (struct diag_loc){c->policy ? c->policy->file : NULL, 0, 0};
+}
+
 static const char *times_words(size_t times, char buf[64])
 {
 	buf[0] = 0;
@@ -151,6 +157,7 @@ static const char *times_words(size_t times, char buf[64])
 
 static void report_shadowed(struct conflicts *c)
 {
+	struct diag_loc file = file_of(c);
 	char other[PLACE_WORDS], times[64];
 
 	for (size_t i = 0; i < c->shadowed.count; i++) {
@@ -167,7 +174,7 @@ static void report_shadowed(struct conflicts *c)
 			 times_words(pair->times, times));
 	}
 	if (c->shadowed.more)
-		diag_add(c->diag, DIAG_WARNING, NULL, NULL, "%zu more filters are shadowed",
+		diag_add(c->diag, DIAG_WARNING, &file, NULL, "%zu more filters are shadowed",
 			 c->shadowed.more);
 }
 
@@ -365,6 +372,7 @@ static const char *common_words(const struct filter *a, const struct filter *b, 
 
 static void report_ambiguous(struct conflicts *c)
 {
+	struct diag_loc file = file_of(c);
 	char other[PLACE_WORDS], times[64], common[64];
 
 	for (size_t i = 0; i < c->ambiguous.count; i++) {
@@ -383,10 +391,10 @@ static void report_ambiguous(struct conflicts *c)
 			 times_words(pair->times, times));
 	}
 	if (c->ambiguous.more)
-		diag_add(c->diag, DIAG_WARNING, NULL, NULL,
+		diag_add(c->diag, DIAG_WARNING, &file, NULL,
 			 "%zu more pairs of filters are ambiguous", c->ambiguous.more);
 	if (c->compares > OVERLAP_COMPARES)
-		diag_add(c->diag, DIAG_NOTE, NULL, NULL,
+		diag_add(c->diag, DIAG_NOTE, &file, NULL,
 			 "the search for ambiguous filters was stopped after %d comparisons, "
 			 "there may be more",
 			 OVERLAP_COMPARES);

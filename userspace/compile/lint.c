@@ -27,6 +27,7 @@ struct lint {
 	const struct image *image;
 	const struct reach *reach;
 	struct diag *diag;
+	bool notes; /* it is their turn: none of them takes the place of a warning */
 	size_t told, more;
 };
 
@@ -85,11 +86,16 @@ static const char *hint_of(const struct lint *l, uint32_t index)
 	       "the others";
 }
 
+static bool is_whole(const struct group *group)
+{
+	return group->never + group->fragments == group->count;
+}
+
 static void tell(struct lint *l, const struct group *group)
 {
 	const struct filter *f = &l->image->filters[group->first];
 	const struct reach *reach = &l->reach[group->first];
-	bool all = group->never + group->fragments == group->count;
+	bool all = is_whole(group);
 	char words[FILTER_WORDS], takers[LIST_WORDS], part[400] = "";
 
 	if (l->told == WARNINGS_MAX) {
@@ -128,12 +134,33 @@ static void look_at(struct lint *l, struct group *group)
 		group->never += state == REACH_NEVER;
 		group->fragments += state == REACH_FRAGMENTS;
 	}
-	if (group->never || group->fragments)
+	if ((group->never || group->fragments) && is_whole(group) != l->notes)
 		tell(l, group);
+}
+
+/* Every entry, whose filters stand together. */
+static void look_at_groups(struct lint *l, const struct keyed *order, size_t n)
+{
+	struct diag_loc file = {l->policy ? l->policy->file : NULL, 0, 0};
+
+	l->told = l->more = 0;
+	for (size_t i = 0, to; i < n; i = to) {
+		struct group group = {.v = order + i};
+
+		for (to = i + 1; to < n && order[to].key == order[i].key;)
+			to++;
+		group.count = to - i;
+		look_at(l, &group);
+	}
+	if (l->more)
+		diag_add(l->diag, l->notes ? DIAG_NOTE : DIAG_WARNING, &file, NULL,
+			 "%zu more entries %s unreachable", l->more,
+			 l->notes ? "have filters that are" : "are");
 }
 
 static int look_at_all(struct lint *l)
 {
+	struct diag_loc file = {l->policy ? l->policy->file : NULL, 0, 0};
 	size_t n = 0, unknown = 0;
 	struct keyed *order = malloc((l->image->count + 1) * sizeof(*order));
 	int err;
@@ -149,20 +176,13 @@ static int look_at_all(struct lint *l)
 						    .index = i};
 	}
 	err = radix_sort(order, n);
-	for (size_t i = 0, to; !err && i < n; i = to) {
-		struct group group = {.v = order + i};
-
-		for (to = i + 1; to < n && order[to].key == order[i].key;)
-			to++;
-		group.count = to - i;
-		look_at(l, &group);
+	for (int notes = 0; !err && notes < 2; notes++) {
+		l->notes = notes;
+		look_at_groups(l, order, n);
 	}
 	free(order);
-	if (!err && l->more)
-		diag_add(l->diag, DIAG_WARNING, NULL, NULL,
-			 "%zu more entries have filters that are unreachable", l->more);
 	if (!err && unknown)
-		diag_add(l->diag, DIAG_NOTE, NULL, NULL,
+		diag_add(l->diag, DIAG_NOTE, &file, NULL,
 			 "the search for unreachable filters was stopped after %d steps: %zu "
 			 "filters were not looked into",
 			 BUDGET, unknown);
