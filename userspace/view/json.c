@@ -115,23 +115,27 @@ json_t *view_status(const struct view_status *status, const struct view_clock *c
 
 json_t *view_mm(const struct ike_mm_info *info, const struct view_clock *clock)
 {
+	/* Every main mode has a group: without one, nothing was chosen yet. */
+	bool chosen = info->method.group != XI_GROUP_NONE;
 	char state[sizeof(info->state)];
 
 	for (size_t i = 0; i < sizeof(state); i++)
 		state[i] = tolower((unsigned char)info->state[i]);
 	state[sizeof(state) - 1] = '\0';
 	return json_pack(
-		"{s:o, s:o, s:s, s:b, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o,"
+		"{s:o, s:o, s:s, s:b, s:i, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o,"
 		" s:I, s:o, s:o}",
 		"peer", addr_json(&info->path.remote), "local", addr_json(&info->path.local),
 		"state", state, "established", info->established, "version", info->version, "role",
 		info->initiator ? "initiator" : "responder", "rule", info->rule, "auth", info->auth,
-		"peer_id", info->peer_id, "cipher", xi_cipher_info(info->method.cipher)->name,
-		"integrity", xi_integ_info(info->method.hash)->name, "group",
-		xi_group_info(info->method.group)->name, "initiator_spi", hex_json(info->spi_i, 16),
-		"responder_spi", hex_json(info->spi_r, 16), "quick_modes",
-		(json_int_t)info->quick_modes, "created", time_json(info->created_ms, clock),
-		"rekey_at", time_json(info->rekey_at_ms, clock));
+		"peer_id", info->peer_id, "cipher",
+		text_json(chosen ? xi_cipher_info(info->method.cipher)->name : NULL), "integrity",
+		text_json(chosen ? xi_integ_info(info->method.hash)->name : NULL), "group",
+		text_json(chosen ? xi_group_info(info->method.group)->name : NULL), "initiator_spi",
+		hex_json(info->spi_i, 16), "responder_spi", hex_json(info->spi_r, 16),
+		"quick_modes", (json_int_t)info->quick_modes, "created",
+		time_json(info->created_ms, clock), "rekey_at",
+		time_json(info->rekey_at_ms, clock));
 }
 
 static json_t *selector_json(const struct xi_selector *sel)

@@ -212,6 +212,27 @@ static void main_modes_have_the_promised_keys(void **state)
 	json_decref(mm);
 }
 
+/* Nothing is negotiated yet: that is not the cipher "null". */
+static void a_main_mode_on_its_way_has_no_cipher(void **state)
+{
+	struct ike_mm_info info = {.version = 1, .initiator = true, .state = "MM_I1_SENT"};
+	json_t *mm, *list;
+	char *text;
+
+	xi_addr_parse("192.0.2.1", &info.path.local);
+	xi_addr_parse("192.0.2.2", &info.path.remote);
+	mm = view_mm(&info, &clock_at);
+	assert_non_null(mm);
+	assert_true(json_is_null(json_object_get(mm, "cipher")));
+	assert_true(json_is_null(json_object_get(mm, "integrity")));
+	assert_true(json_is_null(json_object_get(mm, "group")));
+	list = json_pack("[o]", mm);
+	text = printed("mm", list);
+	assert_null(strstr(text, "null"));
+	free(text);
+	json_decref(list);
+}
+
 static void quick_modes_have_the_promised_keys(void **state)
 {
 	static const char *const keys[] = {"peer",	  "local",	  "protocol",	"mode",
@@ -388,6 +409,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(main_modes_have_the_promised_keys),
+		cmocka_unit_test(a_main_mode_on_its_way_has_no_cipher),
 		cmocka_unit_test(quick_modes_have_the_promised_keys),
 		cmocka_unit_test(filters_look_as_compile_prints_them),
 		cmocka_unit_test(filters_as_text_have_protocols_by_name_and_icmp_types),
