@@ -7,7 +7,7 @@ set -u -o pipefail
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/daemon.sh
 daemon_lab
-plan 18
+plan 20
 
 # The policies cover IPv6 as well.
 for host in a b; do
@@ -93,4 +93,14 @@ pids="$pids $daemon_b"
 let_go() { attached other0 && ! ip -n "$lab-b" -d link show eth0 | grep -q prog/xdp; }
 eventually 20 let_go
 ok "started with another interface, a daemon lets go of the one before"
+
+# ------------------------------------------------------------- a start that fails
+kill "$daemon_b"
+wait "$daemon_b"
+timeout 20 nsenter --net="/run/netns/$lab-b" "$xipsecd" --instance "$lab-b" --policy "$tmp/b/policy.yaml" \
+	--interface other0 --interface lo >"$tmp/fails.out" 2>&1 </dev/null
+equal "an interface that is named and cannot be filtered keeps the daemon from starting" 4 $?
+grep -q "what is attached stays in force; xipsecd --teardown" "$tmp/fails.out" &&
+	ip -n "$lab-b" -d link show other0 | grep -q prog/xdp
+ok "what it attached is not taken away, and it says so"
 exit $((failures > 0))

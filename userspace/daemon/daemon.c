@@ -296,6 +296,17 @@ static int exit_code(int rc)
 	return 1;
 }
 
+/* Of a start that failed: what it (or a daemon before) put in force is not taken away silently. */
+static void say_what_stays(const struct daemon *d)
+{
+	int ifindex;
+
+	if (d->dp && datapath_interfaces(d->dp, &ifindex, 1))
+		log_warning("what is attached stays in force; xipsecd --teardown --instance %s "
+			    "takes it away",
+			    d->opts.instance);
+}
+
 int daemon_main(const struct daemon_opts *opts)
 {
 	struct daemon d = {.opts = *opts, .started_ms = daemon_now_ms()};
@@ -311,6 +322,7 @@ int daemon_main(const struct daemon_opts *opts)
 	if (rc) {
 		if (!diag.errors)
 			log_error("cannot start: %s", strerror(-rc));
+		say_what_stays(&d);
 	} else {
 		event_base_dispatch(d.base);
 		sd_notify(0, "STOPPING=1");
