@@ -230,7 +230,8 @@ static int set_aside(struct image *image, const uint32_t *beaten)
 		if (beaten[i] == KEPT)
 			filters[out++] = filters[i];
 	}
-	memcpy(&filters[kept], aside, image->shadowed * sizeof(*aside));
+	if (image->shadowed)
+		memcpy(&filters[kept], aside, image->shadowed * sizeof(*aside));
 	image->count = kept;
 	free(aside);
 	return 0;
