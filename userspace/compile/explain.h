@@ -67,8 +67,9 @@ enum explain_lone {
 };
 
 struct explain_answer {
-	uint32_t deciding;	     /* index, or XI_NO_FILTER */
-	/* All that cover the packet, in order; the first decides. Shadowed ones are behind count. */
+	uint32_t deciding; /* index, or XI_NO_FILTER */
+	/* All that cover the packet, in order; the first decides. Shadowed ones are behind count.
+	 */
 	struct explain_rows matches;
 	/*
 	 * Those that would decide instead if a field that is unknown were one of theirs,
