@@ -74,7 +74,7 @@ function tags(	i, j, best, done, last)
 	}
 }
 END {
-	medians()
+	figures()
 	left = 80; top = 60; width = 560; height = 440
 	bottom_ns = 40; top_ns = 200000
 	printf "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"960\" height=\"560\" viewBox=\"0 0 960 560\" "

@@ -23,7 +23,7 @@ function value(what, name, count,	v)
 	if (!has(name, count))
 		return "–"
 	if (what == "cost")
-		return number(ns[name, count])
+		return number(ns[name, count]) " (" number(middle[name, count]) ")"
 	if (what == "rate")
 		return sprintf(ns[name, count] < 1000 ? "%.2f" : "%.4f", 1000 / ns[name, count])
 	if (what == "limit")
@@ -53,13 +53,13 @@ function table(title, what,	r, s, name)
 	}
 }
 END {
-	medians()
+	figures()
 	for (r = 1; r <= rows; r++)
 		for (s = 1; s <= sizes; s++)
 			if (has(names[r], size[s]))
 				any[names[r]] = measured[s] = 1
 	print "# What a filter lookup costs\n"
-	print "Made by `make bench-filter`; [docs/benchmark.md](../../docs/benchmark.md) has the method. Medians of "
+	print "Made by `make bench-filter`; [docs/benchmark.md](../../docs/benchmark.md) has the method. Lower quartiles of "
 	print most " interleaved rounds; every packet is a new flow and is dropped. The number of filters is on top.\n"
 	print "* machine: " about["machine"]
 	print "* date: " about["date"] ", commit " about["commit"]
@@ -67,9 +67,10 @@ END {
 	print "* peers: " about["peers"]
 	print "\n![lookup cost against number of filters](filter.svg)"
 	print "\n## CPU time of a dropped packet, ns (sender and receiver)"
+	print "\nIn brackets the median: how much others on the same hardware add."
 	table("", "cost")
 	print "\n## What the lookup costs of that, ns (times xipsec's)"
-	print "\nThe row's figure without its own floor: the same hook with nothing but a drop."
+	print "\nThe row's figure without its own floor: the same hook with one rule that drops everything (xdp-filter: parse and drop)."
 	table("", "lookup")
 	print "\n## Packets a second of one core, millions"
 	table("", "rate")
