@@ -37,15 +37,16 @@ struct xi_ask {
 };
 #pragma clang diagnostic pop
 
+/* The first line of the row of each field in use; the next chunk's is the line after it. */
+struct xi_lines {
+	__u16 line[XI_PROBE_FIELDS];
+};
+
 /*
  * What changes while shapes are tried. nonzero, chunk, filter and limit must be off a
  * multiple of eight bytes: there the verifier forgets what it knew of a value,
  * and it must, or it would try a loop once for every value that a limit can have.
  */
-struct xi_lines {
-	__u16 line[XI_PROBE_FIELDS]; /* the first line of the row of each field in use */
-};
-
 struct xi_left {
 	struct xi_lines lines;
 	__u64 word[XI_ROW_WORDS];    /* shapes of this chunk that are still to be tried */

@@ -156,15 +156,14 @@ static void add_candidate(struct chooser *c, enum field_of of, uint8_t depth)
 	c->count++;
 }
 
-/* Depths of IPv6 besides the usual ones: all that there are, or as part the shapes into equal lots.
- */
+/* Depths of IPv6 besides the usual ones: all there are, or such as part the shapes evenly. */
 static void add_own_depths(const struct rows *rows, enum field_of of, bool wanted[129])
 {
 	uint32_t of_len[129] = {0}, shapes = 0, below = 0, lot = 1, lens = 0;
 
 	for (size_t i = 0; i < rows->count; i++) {
 		const struct entry *e = &rows->entries[i];
-		uint8_t len = of == FIELD_REMOTE ? e->remote_len : e->me ? 0 : e->local_len;
+		uint8_t len = side_of(e, of).len;
 
 		if (len && (!i || e->shape != rows->entries[i - 1].shape)) {
 			lens += !of_len[len]++;
@@ -191,7 +190,6 @@ static void add_candidates(struct chooser *c)
 		if (c->rows->whole[side].slot) {
 			add_candidate(c, of, 32);
 			c->field[c->count - 1].whole = &c->rows->whole[side];
-			c->field[c->count - 1].direct = false;
 			continue;
 		}
 		for (unsigned i = 0; i < 4; i++)
@@ -471,7 +469,6 @@ static void depths_of(const struct field chosen[XI_PROBE_FIELDS], struct alive_d
 	for (unsigned p = 0; p < XI_PROBE_ADDRS; p++) {
 		struct alive_depths *d = &depths[chosen[p].of == FIELD_LOCAL];
 
-		d->at[0] = true;
 		if (!chosen[p].used)
 			continue;
 		d->at[chosen[p].probe.depth] = true;
