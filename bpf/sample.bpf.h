@@ -25,6 +25,7 @@
 static __always_inline struct xi_sampler *xi_sample_new(const struct xi_run *run, enum xi_hook hook,
 							int result, __u32 frame_len)
 {
+	const struct xi_filter *filter;
 	struct xi_sampler *sampler;
 	struct xi_sample *sample;
 	__u32 zero = 0;
@@ -42,6 +43,8 @@ static __always_inline struct xi_sampler *xi_sample_new(const struct xi_run *run
 	sample->action = run->action;
 	sample->reason = run->reason;
 	sample->filter_idx = run->filter_idx;
+	filter = xi_run_filter(run);
+	sample->rule = filter ? filter->rule : XI_NO_FILTER;
 	sample->generation = run->generation;
 	sample->ifindex = run->ifindex;
 	sample->frame_len = frame_len;

@@ -13,7 +13,7 @@
 
 #include <linux/types.h>
 
-#define XI_ABI_VERSION 2
+#define XI_ABI_VERSION 3
 
 #define XI_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type)
 
@@ -361,7 +361,7 @@ struct xi_sample {
 	__u32 frame_len; /* of the whole frame, a VLAN tag beside it included */
 	__u32 captured;	 /* bytes in frame[] */
 	__u32 epoch;	 /* of those listeners: they come and go */
-	__u32 pad;
+	__u32 rule;	 /* struct xi_filter.rule of that filter; XI_NO_FILTER if none */
 	struct xi_pkt pkt;
 	__u8 frame[XI_SAMPLE_BYTES];
 };

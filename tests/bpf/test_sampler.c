@@ -222,6 +222,67 @@ static void each_choice_narrows(void **state)
 	forget_samples();
 }
 
+/* A rule has a number in each generation, a built-in filter a place. */
+static void rules_are_those_of_their_generation(void **state)
+{
+	const struct datapath_rules rules[] = {
+		{.generation = 5,
+		 .count = 2,
+		 .rule = {3, 70000},
+		 .builtin_count = 1,
+		 .builtin = {0}},
+		{.generation = 6, .count = 1, .rule = {1}},
+		{.generation = 7},
+	};
+	static const struct {
+		uint32_t generation, rule, filter_idx;
+		bool wanted;
+	} cases[] = {
+		{5, 3, 9, true},
+		{5, 70000, 9, true},
+		{5, 1, 9, false},
+		{5, XI_NO_FILTER, 0, true},
+		{5, XI_NO_FILTER, 1, false},
+		{5, XI_NO_FILTER, XI_NO_FILTER, false},
+		{6, 1, 9, true},
+		{6, 3, 9, false},
+		{6, XI_NO_FILTER, 0, false},
+		{7, 1, 9, false},
+		{7, XI_NO_FILTER, 0, false},
+		{4, 3, 9, false},
+	};
+	struct datapath_listener l = everything(), beside = everything();
+	const struct datapath_listener *list[XI_LISTENERS_MAX] = {&l, &beside};
+	int prog;
+
+	l.rules = rules;
+	l.generations = 3;
+	prog = choose(list, true);
+	assert_true(prog >= 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct xi_sample sample = {.result = XDP_PASS,
+					   .action = XI_ACT_PERMIT,
+					   .generation = cases[i].generation,
+					   .rule = cases[i].rule,
+					   .filter_idx = cases[i].filter_idx};
+
+		assert_int_equal(wanted(prog, &sample), cases[i].wanted ? 3 : 2);
+	}
+	close(prog);
+	/* Rules that are nowhere: nothing leads behind them. */
+	l.rules = &rules[2];
+	l.generations = 1;
+	l.every = 10;
+	prog = choose(list, false);
+	assert_true(prog >= 0);
+	assert_int_equal(wanted(prog, &(struct xi_sample){.action = XI_ACT_PERMIT,
+							  .generation = 7,
+							  .rule = XI_NO_FILTER}),
+			 2);
+	close(prog);
+	forget_samples();
+}
+
 static void one_in_n_is_told_after_the_filter(void **state)
 {
 	struct xi_sample sample = {.result = XDP_PASS, .captured = 1, .frame_len = 1};
@@ -284,7 +345,7 @@ static void a_filter_too_long_for_its_jumps_is_refused(void **state)
 	assert_int_equal(cbpf_check(insns, CBPF_INSNS_MAX, XI_SAMPLE_BYTES), 0);
 	assert_int_equal(choose(list, true), -1);
 	assert_int_equal(load_error, -E2BIG);
-	assert_int_equal(datapath_listen(host.dp, list, &epoch), -E2BIG);
+	assert_int_equal(datapath_listen(host.dp, list, false, &epoch), -E2BIG);
 	assert_int_equal(epoch, 0);
 }
 
@@ -357,7 +418,7 @@ static uint32_t listen_with(const struct datapath_listener *l)
 	const struct datapath_listener *list[XI_LISTENERS_MAX] = {NULL, NULL, l};
 	uint32_t epoch = 0;
 
-	assert_int_equal(datapath_listen(host.dp, list, &epoch), 0);
+	assert_int_equal(datapath_listen(host.dp, list, false, &epoch), 0);
 	assert_int_equal(datapath_sampling(host.dp, true), 0);
 	assert_int_not_equal(epoch, 0);
 	return epoch;
@@ -392,7 +453,7 @@ static void no_verdict_changes_because_somebody_listens(void **state)
 				assert_int_equal(loud.reason, quiet.reason);
 				assert_int_equal(samples(), j < 2);
 				/* And when the kernel does not choose. */
-				dp_listen_end(host.dp);
+				datapath_listen_end(host.dp);
 				loud = verdict_of(host.run, hook, &frames[i]);
 				assert_int_equal(loud.retval, quiet.retval);
 				assert_int_equal(samples(), 1);
@@ -421,6 +482,10 @@ static void a_sample_says_what_happened(void **state)
 		assert_int_equal(seen.last.reason, result.reason);
 		assert_int_equal(seen.last.filter_idx, result.filter_idx);
 		assert_int_equal(seen.last.generation, result.generation);
+		assert_int_equal(seen.last.rule,
+				 result.filter_idx == XI_NO_FILTER
+					 ? XI_NO_FILTER
+					 : host.image->filters[result.filter_idx].rule);
 		assert_memory_equal(&seen.last.pkt, &result.pkt, sizeof(result.pkt));
 		assert_int_equal(seen.last.frame_len, frame.len);
 		assert_int_equal(seen.last.captured,
@@ -580,6 +645,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(translated_filters_say_what_the_interpreter_says),
 		cmocka_unit_test(each_choice_narrows),
+		cmocka_unit_test(rules_are_those_of_their_generation),
 		cmocka_unit_test(one_in_n_is_told_after_the_filter),
 		cmocka_unit_test(what_cannot_be_reached_is_left_out),
 		cmocka_unit_test(a_filter_too_long_for_its_jumps_is_refused),

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/daemon.sh
 daemon_lab
 udpflow=$O/tests/tools/udpflow
-plan 54
+plan 57
 
 cat >"$tmp/b/policy.yaml" <<-EOF
 	policy: lab-b
@@ -295,6 +295,33 @@ ok "each bears the name of its own generation's rule"
 equal "and none is without one" 0 "$(lines switched .stale)"
 not_sampling
 ok "in the end nothing is sampled"
+
+# Other numbers for the same rules, and a rule that comes and goes between them.
+sed 's/^rules:/&\n  - {name: first, filter-list: named, action: permit}/; /odd, name/d' "$tmp/b/play.yaml" >"$tmp/b/first.yaml"
+"$xipsec" check "$tmp/b/first.yaml" >/dev/null 2>&1
+ok "a policy with the rules at other places"
+monitor numbered --rule play 'udp dst port 7000'
+datagrams 7000 2000 &
+sender=$!
+for policy in first play first play first play; do
+	ask b apply "$tmp/b/$policy.yaml" >/dev/null || echo "# $policy was not applied"
+	datagrams 7004 20
+	sleep 0.1
+done
+wait $sender
+monitor_end numbered
+equal "--rule finds its rule whatever its number is" "2000 2000" \
+	"$(lines numbered '.rule == "play"') $(lines numbered '.type == "packet"')"
+
+# ------------------------------------------------------------- few among many
+monitor few --rule 'odd\, name'
+kill -STOP "$daemon_b"
+datagrams 7000 20000
+datagrams 7004 5
+kill -CONT "$daemon_b"
+monitor_end few
+equal "what other rules decide takes no room from those that are asked for" "5 0" \
+	"$(lines few '.rule == "odd, name"') $(lines few '.type == "lost"')"
 
 # ------------------------------------------------------------- the daemon goes
 monitor orphan

@@ -109,8 +109,10 @@ static int enforce(struct daemon *d, struct candidate *c, struct diag *diag)
 {
 	static const struct timeval soon = {0, 100000};
 	bool recompiled = c->recompiled;
-	int rc = datapath_swap(d->dp, c->image, diag);
+	int rc;
 
+	monitor_switching(d, c->image);
+	rc = datapath_swap(d->dp, c->image, diag);
 	if (rc)
 		return rc;
 	/* Not now: whoever asked waits for an answer. */

@@ -116,18 +116,13 @@ static bool is_due(struct listener *l)
 	return true;
 }
 
-/*
- * Is it for this listener? The kernel has chosen, all but by rule, if it chose for the listeners
- * that there are now.
- */
+/* Is it for this listener? The kernel has chosen, if it chose for those that there are now. */
 static bool is_for(const struct monitor *m, struct listener *l, const struct xi_sample *sample,
 		   const char *rule)
 {
 	if (!m->epoch || !sample->listeners || sample->epoch != m->epoch)
 		return monitor_spec_wants(&l->spec, sample, rule) && is_due(l);
-	if (!(sample->listeners >> l->index & 1))
-		return false;
-	return !l->spec.rule_count || (monitor_spec_wants_rule(&l->spec, rule) && is_due(l));
+	return sample->listeners >> l->index & 1;
 }
 
 static void on_sample(void *arg, const struct xi_sample *sample)
@@ -305,11 +300,48 @@ void monitor_policy(struct daemon *d)
 
 /* -------------------------------------------------------------- come and go */
 
-/* What the kernel has to tell is what the listeners together want. */
-static int update(struct monitor *m)
+/*
+ * Has the kernel choose. A list that is about to be in force (or NULL) has numbers of its own for
+ * rules: until the switch is done both are good.
+ */
+static void choose(struct monitor *m, const struct image *next)
 {
 	const struct datapath_listener *listeners[XI_LISTENERS_MAX] = {NULL};
 	struct datapath_listener wishes[XI_LISTENERS_MAX];
+	struct datapath_rules rules[XI_LISTENERS_MAX][2];
+	const struct daemon *d = m->daemon;
+	uint32_t coming = datapath_generation(d->dp) + 1;
+	int rc = 0;
+
+	for (unsigned i = 0; i < XI_LISTENERS_MAX && !rc; i++) {
+		const struct listener *l = m->listeners[i];
+
+		if (!l || !l->spec.packets)
+			continue;
+		wishes[i] = monitor_spec_listener(&l->spec);
+		listeners[i] = &wishes[i];
+		if (!l->spec.rule_count)
+			continue;
+		wishes[i].rules = rules[i];
+		wishes[i].generations = next ? 2 : 1;
+		rc = monitor_spec_rules(&l->spec, d->image, d->generation, &rules[i][0]);
+		if (!rc && next)
+			rc = monitor_spec_rules(&l->spec, next, coming ? coming : 1, &rules[i][1]);
+	}
+	if (rc)
+		datapath_listen_end(d->dp);
+	else
+		rc = datapath_listen(d->dp, listeners, next && m->epoch, &m->epoch);
+	if (rc) {
+		log_warning("the kernel does not choose samples (%s), the daemon does",
+			    strerror(-rc));
+		m->epoch = 0;
+	}
+}
+
+/* What the kernel has to tell is what the listeners together want. */
+static int update(struct monitor *m)
+{
 	bool packets = false, drops = false;
 	struct datapath *dp = m->daemon->dp;
 	int rc;
@@ -318,25 +350,29 @@ static int update(struct monitor *m)
 		const struct listener *l = m->listeners[i];
 
 		drops = drops || (l && !l->spec.packets);
-		if (!l || !l->spec.packets)
-			continue;
-		packets = true;
-		wishes[i] = monitor_spec_listener(&l->spec);
-		listeners[i] = &wishes[i];
+		packets = packets || (l && l->spec.packets);
 	}
 	datapath_drop_events(dp, drops);
-	rc = packets ? datapath_listen(dp, listeners, &m->epoch) : 0;
-	if (rc) {
-		log_warning("the kernel does not choose samples (%s), the daemon does",
-			    strerror(-rc));
-		m->epoch = 0;
-	}
+	if (packets)
+		choose(m, NULL);
 	rc = datapath_sampling(dp, packets);
 	if (rc || !packets || m->readable)
 		return rc;
 	m->readable = event_new(m->daemon->base, datapath_sample_fd(dp), EV_READ | EV_PERSIST,
 				on_readable, m);
 	return !m->readable || event_add(m->readable, NULL) ? -ENOMEM : 0;
+}
+
+void monitor_switching(struct daemon *d, const struct image *next)
+{
+	struct monitor *m = d->monitor;
+
+	for (unsigned i = 0; m && i < XI_LISTENERS_MAX; i++)
+		if (m->listeners[i] && m->listeners[i]->spec.packets &&
+		    m->listeners[i]->spec.rule_count) {
+			choose(m, next);
+			return;
+		}
 }
 
 static void monitor_end(struct daemon *d)

@@ -33,6 +33,8 @@ void monitor_event(struct daemon *d, const struct xi_event *event);
 void monitor_sa(struct daemon *d, const struct sad_entry *entry, const char *ended);
 /* What the worker of an interface has dropped by now; iface has what it said before. */
 void monitor_worker(struct daemon *d, struct iface *iface, const struct ipc_reasons *fresh);
+/* The kernel gets this list in a moment; if it does not in the end, that is no harm. */
+void monitor_switching(struct daemon *d, const struct image *next);
 /* The kernel uses this list now, d->image is still the one before. */
 void monitor_switched(struct daemon *d, const struct image *fresh);
 /* A policy is in force. */

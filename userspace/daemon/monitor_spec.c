@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compile/image.h"
 #include "daemon/monitor_spec.h"
 #include "view/live.h"
 
@@ -168,7 +169,7 @@ void monitor_spec_free(struct monitor_spec *spec)
 	memset(spec, 0, sizeof(*spec));
 }
 
-bool monitor_spec_wants_rule(const struct monitor_spec *spec, const char *rule)
+static bool wants_rule(const struct monitor_spec *spec, const char *rule)
 {
 	if (!spec->rule_count)
 		return true;
@@ -181,8 +182,7 @@ bool monitor_spec_wants_rule(const struct monitor_spec *spec, const char *rule)
 struct datapath_listener monitor_spec_listener(const struct monitor_spec *spec)
 {
 	return (struct datapath_listener){
-		/* Whose rules matter takes its turns after them. */
-		.every = spec->rule_count ? 1 : spec->every,
+		.every = spec->every,
 		.verdicts = spec->verdicts,
 		.dirs = spec->dirs,
 		.reasons = spec->reasons,
@@ -190,6 +190,36 @@ struct datapath_listener monitor_spec_listener(const struct monitor_spec *spec)
 		.insns = spec->insns,
 		.insn_count = spec->insn_count,
 	};
+}
+
+/* Names begin with the policy's rules, by number; those of the built-in filters have none. */
+static void number_rules(const struct monitor_spec *spec, const struct image *image,
+			 struct datapath_rules *rules)
+{
+	for (unsigned i = 0; i < spec->rule_count; i++)
+		for (size_t j = 0; j < image->name_count; j++)
+			if (!strcmp(image->names[j], spec->rules[i])) {
+				rules->rule[rules->count++] = j;
+				break;
+			}
+}
+
+int monitor_spec_rules(const struct monitor_spec *spec, const struct image *image,
+		       uint32_t generation, struct datapath_rules *ret)
+{
+	struct datapath_rules rules = {.generation = generation};
+
+	number_rules(spec, image, &rules);
+	/* What is built in is of higher bands, so it comes first. */
+	for (size_t i = 0; i < image->count && image->filters[i].rule == FILTER_BUILTIN; i++) {
+		if (!wants_rule(spec, image->filters[i].rule_name))
+			continue;
+		if (rules.builtin_count == DATAPATH_BUILTIN_MAX)
+			return -E2BIG;
+		rules.builtin[rules.builtin_count++] = i;
+	}
+	*ret = rules;
+	return 0;
 }
 
 static bool wants_reason(const struct monitor_spec *spec, uint32_t reason)
@@ -204,7 +234,7 @@ bool monitor_spec_wants(const struct monitor_spec *spec, const struct xi_sample 
 
 	if (!spec->packets || sample->action > XI_ACT_NEGOTIATE ||
 	    !(spec->verdicts >> sample->action & 1) || !(spec->dirs >> (sample->pkt.dir & 1) & 1) ||
-	    !wants_reason(spec, sample->reason) || !monitor_spec_wants_rule(spec, rule))
+	    !wants_reason(spec, sample->reason) || !wants_rule(spec, rule))
 		return false;
 	if (spec->dropped && view_fate_of(sample) != VIEW_DROPPED)
 		return false;
@@ -215,15 +245,14 @@ bool monitor_spec_wants_event(const struct monitor_spec *spec, const struct xi_e
 			      const char *rule)
 {
 	return spec->events && spec->dirs >> (event->pkt.dir & 1) & 1 &&
-	       wants_reason(spec, event->reason) && monitor_spec_wants_rule(spec, rule) &&
+	       wants_reason(spec, event->reason) && wants_rule(spec, rule) &&
 	       (!spec->dropped || event->kind == XI_EVENT_DROP ||
 		event->kind == XI_EVENT_INVALID_SPI);
 }
 
 bool monitor_spec_wants_change(const struct monitor_spec *spec, const char *rule)
 {
-	return spec->events && !spec->dropped && !spec->reasons &&
-	       monitor_spec_wants_rule(spec, rule);
+	return spec->events && !spec->dropped && !spec->reasons && wants_rule(spec, rule);
 }
 
 bool monitor_spec_wants_worker(const struct monitor_spec *spec, uint32_t reason)

@@ -15,8 +15,10 @@
 #include "datapath/datapath.h"
 #include "util/cbpf.h"
 
-#define MONITOR_RULES_MAX 16
+#define MONITOR_RULES_MAX DATAPATH_RULES_MAX
 #define MONITOR_EVERY_MAX 1000000000
+
+struct image;
 
 struct monitor_spec {
 	uint32_t every;	   /* one in so many of the packets that are wanted */
@@ -35,11 +37,12 @@ struct monitor_spec {
 int monitor_spec_parse(const json_t *question, struct monitor_spec *ret, const char **ret_why);
 void monitor_spec_free(struct monitor_spec *spec);
 
-/* The part of it that the kernel can choose by; borrows the filter. */
+/* It as the kernel chooses by it, but for the rules; borrows the filter. */
 struct datapath_listener monitor_spec_listener(const struct monitor_spec *spec);
+/* What its rules are in this list. -E2BIG: more built-in filters than there is room for. */
+int monitor_spec_rules(const struct monitor_spec *spec, const struct image *image,
+		       uint32_t generation, struct datapath_rules *ret);
 
-/* Whether it wants what this rule (NULL: none) decided. */
-bool monitor_spec_wants_rule(const struct monitor_spec *spec, const char *rule);
 /* Is it wanted? (Not: its turn, see every.) rule: name of the deciding filter's, or NULL. */
 bool monitor_spec_wants(const struct monitor_spec *spec, const struct xi_sample *sample,
 			const char *rule);

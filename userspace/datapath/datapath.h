@@ -141,6 +141,17 @@ int datapath_event_fd(const struct datapath *dp);
 int datapath_events(struct datapath *dp, void (*fn)(void *arg, const struct xi_event *event),
 		    void *arg);
 
+#define DATAPATH_RULES_MAX   16
+#define DATAPATH_BUILTIN_MAX 64
+
+/* What the rules that a listener names are in the filter list of one generation. */
+struct datapath_rules {
+	uint32_t generation;
+	unsigned count, builtin_count;
+	uint32_t rule[DATAPATH_RULES_MAX];	/* as struct xi_filter.rule */
+	uint32_t builtin[DATAPATH_BUILTIN_MAX]; /* places in the list, of filters without a rule */
+};
+
 /* What one listener wants to see; the filter has passed cbpf_check() for XI_SAMPLE_BYTES. */
 struct datapath_listener {
 	uint32_t every;	   /* one in so many on each CPU, of those that are wanted */
@@ -150,6 +161,9 @@ struct datapath_listener {
 	bool dropped;	   /* only what was dropped */
 	const struct cbpf_insn *insns; /* pcap filter, or NULL */
 	size_t insn_count;
+	/* None: whatever decided. Else nothing of a generation that is not among them. */
+	const struct datapath_rules *rules;
+	unsigned generations;
 };
 
 /*
@@ -163,10 +177,13 @@ int datapath_sampling(struct datapath *dp, bool on);
 /*
  * Has the kernel choose the samples: each has the bits of the listeners that want it, at the
  * places that they have here, and this epoch. 0 or -errno (it does not take the program): then
- * all packets are samples, with no bits, and the reader chooses.
+ * all packets are samples, with no bits, and the reader chooses. `same`: they are the listeners
+ * of the last call, which succeeded, only their rules are numbered anew; the epoch stays.
  */
 int datapath_listen(struct datapath *dp, const struct datapath_listener *const *listeners,
-		    uint32_t *ret_epoch);
+		    bool same, uint32_t *ret_epoch);
+/* Leaves the choice to the reader. */
+void datapath_listen_end(const struct datapath *dp);
 int datapath_sample_fd(const struct datapath *dp);
 int datapath_samples(struct datapath *dp, void (*fn)(void *arg, const struct xi_sample *sample),
 		     void *arg, unsigned max);

@@ -183,9 +183,6 @@ void dp_counts_carry(struct datapath *dp, uint32_t from, uint32_t to, const uint
 /* ring.c */
 int dp_ring_open(struct datapath *dp);
 
-/* listen.c: nobody chooses samples any more. */
-void dp_listen_end(const struct datapath *dp);
-
 /* datapath.c: a set of maps and programs of its own, not pinned, not attached. */
 int dp_open_private(struct datapath **ret, struct diag *diag);
 

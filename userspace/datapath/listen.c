@@ -49,7 +49,7 @@ static int load(const struct datapath *dp, unsigned kind,
 	return err;
 }
 
-void dp_listen_end(const struct datapath *dp)
+void datapath_listen_end(const struct datapath *dp)
 {
 	uint32_t zero = 0;
 
@@ -58,9 +58,9 @@ void dp_listen_end(const struct datapath *dp)
 }
 
 int datapath_listen(struct datapath *dp, const struct datapath_listener *const *listeners,
-		    uint32_t *ret_epoch)
+		    bool same, uint32_t *ret_epoch)
 {
-	uint32_t epoch = dp->sample_epoch + 1, zero = 0;
+	uint32_t epoch = dp->sample_epoch + !same, zero = 0;
 	int fds[KINDS] = {-1, -1, -1}, err = 0;
 
 	epoch = epoch ? epoch : 1;
@@ -74,7 +74,7 @@ int datapath_listen(struct datapath *dp, const struct datapath_listener *const *
 			err = -errno;
 	/* The one that is there chooses for others. */
 	if (err)
-		dp_listen_end(dp);
+		datapath_listen_end(dp);
 	for (unsigned i = 0; i < KINDS; i++)
 		if (fds[i] >= 0)
 			close(fds[i]);

@@ -68,7 +68,7 @@ int datapath_sampling(struct datapath *dp, bool on)
 	else
 		__atomic_and_fetch(&dp->ctl->flags, ~XI_CTL_SAMPLE, __ATOMIC_RELEASE);
 	if (!on)
-		dp_listen_end(dp);
+		datapath_listen_end(dp);
 	return 0;
 }
 

@@ -35,7 +35,14 @@
 #define LENGTH_MAX 16384
 
 /* What a jump goes to that is not made yet. */
-enum label { LABEL_MATCH, LABEL_NEXT, LABEL_OUT, LABEL_CBPF }; /* + index of an instruction */
+enum label {
+	LABEL_MATCH,
+	LABEL_NEXT,
+	LABEL_OUT,
+	LABEL_RULE,	  /* it is of one of the rules */
+	LABEL_GENERATION, /* the rules of another generation */
+	LABEL_CBPF,	  /* + index of an instruction */
+};
 
 struct fixup {
 	size_t at;
@@ -355,6 +362,33 @@ static void need_dropped(struct maker *m, bool xdp)
 	emit_jump(m, BPF_JMP32 | BPF_JEQ | BPF_K, TMP, 0, XDP_REDIRECT, LABEL_NEXT);
 }
 
+static void rule_in(struct maker *m, int field, const uint32_t *numbers, unsigned count)
+{
+	if (!count)
+		return;
+	load(m, BPF_W, TMP, SAMPLER, field);
+	for (unsigned i = 0; i < count; i++)
+		emit_jump(m, BPF_JMP32 | BPF_JEQ | BPF_K, TMP, 0, (int32_t)numbers[i], LABEL_RULE);
+}
+
+/* Goes on behind this for packets of the rules. False: there are none in any generation. */
+static bool need_rule(struct maker *m, const struct datapath_listener *l)
+{
+	for (unsigned i = 0; i < l->generations; i++) {
+		const struct datapath_rules *rules = &l->rules[i];
+
+		load(m, BPF_W, TMP, SAMPLER, AT(sample.generation));
+		emit_jump(m, BPF_JMP32 | BPF_JNE | BPF_K, TMP, 0, (int32_t)rules->generation,
+			  LABEL_GENERATION);
+		rule_in(m, AT(sample.rule), rules->rule, rules->count);
+		rule_in(m, AT(sample.filter_idx), rules->builtin, rules->builtin_count);
+		emit_goto(m, LABEL_NEXT);
+		here(m, LABEL_GENERATION);
+	}
+	emit_goto(m, LABEL_NEXT);
+	return here(m, LABEL_RULE);
+}
+
 /* One in `every` on this CPU. A count that an earlier listener left is cut off. */
 static void need_turn(struct maker *m, unsigned index, uint32_t every)
 {
@@ -376,6 +410,10 @@ static void do_listener(struct maker *m, unsigned index, const struct datapath_l
 		need_bit(m, BPF_W, AT(sample.reason), l->reasons);
 	if (l->dropped)
 		need_dropped(m, xdp);
+	if (l->generations && !need_rule(m, l)) {
+		here(m, LABEL_NEXT);
+		return;
+	}
 	if (l->insns)
 		do_filter(m, l->insns, l->insn_count);
 	/* Nothing of a filter that matches nothing leads on. */

@@ -11,6 +11,7 @@
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
 
+#include "compile/image.h"
 #include "daemon/monitor_spec.h"
 
 static struct monitor_spec spec;
@@ -132,6 +133,33 @@ static void the_filter_sees_the_frame_and_its_length(void **state)
 	assert_false(wants(sample, NULL));
 }
 
+/* A name that two kinds of filters have stands for both. */
+static void rules_have_the_numbers_of_a_list(void **state)
+{
+	char *names[] = {"web", "mail", "exempt:ike", "exempt:rsvp", "exempt:ike"};
+	struct filter filters[] = {
+		{.rule = FILTER_BUILTIN, .rule_name = names[2]},
+		{.rule = FILTER_BUILTIN, .rule_name = names[3]},
+		{.rule = FILTER_BUILTIN, .rule_name = names[4]},
+		{.rule = 1, .rule_name = names[1]},
+		{.rule = 0, .rule_name = names[0]},
+	};
+	const struct image image = {
+		.filters = filters, .count = 5, .names = names, .name_count = 5};
+	struct datapath_rules rules;
+
+	assert_int_equal(ask("{\"rules\":[\"mail\",\"nobody\",\"exempt:ike\"]}"), 0);
+	assert_int_equal(monitor_spec_rules(&spec, &image, 8, &rules), 0);
+	assert_int_equal(rules.generation, 8);
+	assert_true(rules.count >= 1);
+	assert_int_equal(rules.rule[0], 1);
+	/* No filter has a rule of the number that a built-in name stands at. */
+	assert_true(rules.count == 1 || (rules.count == 2 && rules.rule[1] == 2));
+	assert_int_equal(rules.builtin_count, 2);
+	assert_int_equal(rules.builtin[0], 0);
+	assert_int_equal(rules.builtin[1], 2);
+}
+
 static void nonsense_is_refused(void **state)
 {
 	static const char *const bad[] = {
@@ -220,6 +248,7 @@ int main(void)
 		cmocka_unit_test_teardown(who_says_nothing_sees_everything, forget),
 		cmocka_unit_test_teardown(each_choice_narrows, forget),
 		cmocka_unit_test_teardown(the_filter_sees_the_frame_and_its_length, forget),
+		cmocka_unit_test_teardown(rules_have_the_numbers_of_a_list, forget),
 		cmocka_unit_test_teardown(nonsense_is_refused, forget),
 		cmocka_unit_test_teardown(changes_are_for_those_who_did_not_choose_otherwise,
 					  forget),
