@@ -13,7 +13,7 @@
 
 #include <linux/types.h>
 
-#define XI_ABI_VERSION 3
+#define XI_ABI_VERSION 4
 
 #define XI_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type)
 
@@ -259,9 +259,10 @@ struct xi_iface {
 	enum xi_iface_class klass;
 	__u8 mac[6];
 	/* For show status: the errno with which this kind of XDP was refused, or 0. */
-	__u8 native_errno, generic_errno;
+	__u16 native_errno, generic_errno; /* some of the kernel's own are above 512 */
+	__u16 pad;
 };
-XI_ASSERT_SIZE(struct xi_iface, 24);
+XI_ASSERT_SIZE(struct xi_iface, 28);
 
 /* -------------------------------------------- security associations */
 

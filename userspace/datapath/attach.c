@@ -107,6 +107,13 @@ void dp_prog_text(uint32_t id, char *buf, size_t size)
 		close(fd);
 }
 
+const char *dp_errno_text(int err)
+{
+	/* Between the kernel and itself, but drivers let it out. The C library has no words for it.
+	 */
+	return strerror(err == 524 /* ENOTSUPP */ ? EOPNOTSUPP : err);
+}
+
 /* Why there is no XDP here, for a sentence that goes on after it. */
 static void no_xdp_text(const struct datapath *dp, const struct dp_xdp *xdp,
 			const struct xi_iface *iface, char *buf, size_t size)
@@ -122,13 +129,13 @@ static void no_xdp_text(const struct datapath *dp, const struct dp_xdp *xdp,
 	} else if (xdp->dispatcher) {
 		snprintf(buf, size,
 			 "libxdp's dispatcher has other programs and does not take ours (%s)",
-			 strerror(iface->native_errno));
+			 dp_errno_text(iface->native_errno));
 	} else if (iface->native_errno || iface->generic_errno) {
 		if (iface->generic_errno)
 			snprintf(generic, sizeof(generic), ", nor generic ones (%s)",
-				 strerror(iface->generic_errno));
+				 dp_errno_text(iface->generic_errno));
 		snprintf(buf, size, "the driver takes no native XDP program (%s)%s",
-			 strerror(iface->native_errno), generic);
+			 dp_errno_text(iface->native_errno), generic);
 	} else {
 		snprintf(buf, size, "XDP was not to be had when the filters were attached");
 	}
@@ -289,7 +296,7 @@ static void explain(const struct datapath *dp, const struct dp_xdp *xdp,
 			also(why, sizeof(state->why), "generic XDP was chosen by option");
 		else
 			also(why, sizeof(state->why), "the driver takes no native XDP program (%s)",
-			     strerror(iface->native_errno ? iface->native_errno : EOPNOTSUPP));
+			     dp_errno_text(iface->native_errno ? iface->native_errno : EOPNOTSUPP));
 		break;
 	case DP_INGRESS_TC:
 		no_xdp_text(dp, xdp, iface, text, sizeof(text));

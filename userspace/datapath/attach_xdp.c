@@ -244,7 +244,7 @@ static int attach_new(struct datapath *dp, int ifindex, const struct dp_xdp *now
 	if (!err && dp->want.xdp != DP_WANT_XDP_GENERIC)
 		diag_add(diag, DIAG_WARNING, NULL, NULL,
 			 "the driver takes no native XDP program (%s%s%s): slower generic mode",
-			 strerror(iface->native_errno), *text ? "; " : "", text);
+			 dp_errno_text(iface->native_errno), *text ? "; " : "", text);
 	return err;
 }
 

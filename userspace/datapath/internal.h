@@ -196,6 +196,7 @@ bool dp_identify(uint32_t prog_id, enum dp_prog prog, struct dp_identity *ret);
 bool dp_is_mine(const struct datapath *dp, const struct dp_identity *who);
 /* "NAME, id ID" */
 void dp_prog_text(uint32_t id, char *buf, size_t size);
+const char *dp_errno_text(int err);
 /* Ingress and egress of any instance, whatever the way. */
 int dp_iface_detach(const char *instance, int ifindex);
 

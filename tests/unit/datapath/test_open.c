@@ -61,12 +61,24 @@ static void usable_means_everything_needed(void **state)
 	assert_false(datapath_usable(&features));
 }
 
+/* ENOTSUPP, which drivers return for what they do not do. Its low byte is ENOMEM. */
+static void an_error_of_the_kernels_own_is_kept_and_told(void **state)
+{
+	struct xi_iface iface = {.native_errno = 524, .generic_errno = 4095};
+
+	assert_int_equal(iface.native_errno, 524);
+	assert_int_equal(iface.generic_errno, 4095);
+	assert_string_equal(dp_errno_text(iface.native_errno), strerror(EOPNOTSUPP));
+	assert_string_equal(dp_errno_text(EBUSY), strerror(EBUSY));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_bad_name_is_told),
 		cmocka_unit_test(a_pin_lies_in_its_instance),
 		cmocka_unit_test(names_fit_the_kernel),
+		cmocka_unit_test(an_error_of_the_kernels_own_is_kept_and_told),
 		cmocka_unit_test(usable_means_everything_needed),
 	};
 
