@@ -12,7 +12,8 @@
 #include "cli/cli.h"
 #include "util/instance.h"
 
-#define ANSWER_S 30
+#define ANSWER_S   30
+#define ANSWER_BUF (256 * 1024)
 
 /* -errno when nobody is there. */
 static int dial(void)
@@ -59,10 +60,9 @@ static int unreachable(int rc)
 	return CLI_UNREACHABLE;
 }
 
-static json_t *exchange(FILE *stream, const json_t *question)
+/* The answer, or NULL. */
+static char *exchange(FILE *stream, const json_t *question, size_t *ret_len)
 {
-	json_t *answer = NULL;
-	json_error_t error;
 	char *line = NULL;
 	size_t size = 0;
 	ssize_t len;
@@ -71,10 +71,12 @@ static json_t *exchange(FILE *stream, const json_t *question)
 	    fflush(stream))
 		return NULL;
 	len = getline(&line, &size, stream);
-	if (len > 0)
-		answer = json_loadb(line, len, 0, &error);
-	free(line);
-	return answer;
+	if (len <= 0) {
+		free(line);
+		return NULL;
+	}
+	*ret_len = len;
+	return line;
 }
 
 static int explain_failure(const json_t *answer)
@@ -97,11 +99,17 @@ static void print_messages(const json_t *answer)
 		fprintf(stderr, "%s\n", json_string_value(message));
 }
 
-int ask(json_t *question, json_t **ret_data)
+static int unanswered(void)
 {
-	json_t *answer = NULL;
-	int fd, rc = CLI_FAILED;
+	fprintf(stderr, "xipsec: the daemon did not answer\n");
+	return CLI_UNREACHABLE;
+}
+
+int ask_text(json_t *question, char **ret_answer, size_t *ret_len)
+{
 	FILE *stream = NULL;
+	char *answer;
+	int fd, rc;
 
 	fd = dial();
 	if (fd < 0) {
@@ -111,29 +119,48 @@ int ask(json_t *question, json_t **ret_data)
 	stream = fdopen(fd, "r+");
 	if (!stream) {
 		close(fd);
-		goto out;
+		json_decref(question);
+		return CLI_FAILED;
 	}
-	answer = exchange(stream, question);
-	if (!answer) {
-		fprintf(stderr, "xipsec: the daemon did not answer\n");
-		rc = CLI_UNREACHABLE;
-		goto out;
-	}
+	/* An answer may be long, and comes in pieces of some size. */
+	setvbuf(stream, NULL, _IOFBF, ANSWER_BUF);
+	answer = exchange(stream, question, ret_len);
+	rc = answer ? CLI_OK : unanswered();
+	if (answer)
+		*ret_answer = answer;
+	fclose(stream);
+	json_decref(question);
+	return rc;
+}
+
+int ask_understand(const char *text, size_t len, json_t **ret_data)
+{
+	json_error_t error;
+	json_t *answer = json_loadb(text, len, 0, &error);
+	int rc = CLI_OK;
+
+	if (!answer)
+		return unanswered();
 	print_messages(answer);
 	if (json_is_true(json_object_get(answer, "incomplete")))
 		fprintf(stderr, "xipsec: a part of the daemon did not answer, this is not all\n");
-	if (!json_is_true(json_object_get(answer, "ok"))) {
+	if (!json_is_true(json_object_get(answer, "ok")))
 		rc = explain_failure(answer);
-		goto out;
-	}
-	if (ret_data)
+	else if (ret_data)
 		*ret_data = json_incref(json_object_get(answer, "data"));
-	rc = CLI_OK;
-out:
-	if (stream)
-		fclose(stream);
 	json_decref(answer);
-	json_decref(question);
+	return rc;
+}
+
+int ask(json_t *question, json_t **ret_data)
+{
+	char *answer = NULL;
+	size_t len;
+	int rc = ask_text(question, &answer, &len);
+
+	if (!rc)
+		rc = ask_understand(answer, len, ret_data);
+	free(answer);
 	return rc;
 }
 

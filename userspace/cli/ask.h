@@ -12,6 +12,9 @@
  * new reference to the answer's data.
  */
 int ask(json_t *question, json_t **ret_data);
+/* The two halves of it: the answer as it came, malloc'ed; and what it means. */
+int ask_text(json_t *question, char **ret_answer, size_t *ret_len);
+int ask_understand(const char *text, size_t len, json_t **ret_data);
 /*
  * The same for a question whose answer is a stream: says "listening" to stderr, then calls fn with
  * every line of it, and with NULL when a signal came, until it returns false. Returns enum

@@ -3,7 +3,6 @@
  * A filter as a JSON object, written out at once: there may be a million of them,
  * and a tree of values for each is what made a daemon deaf for seconds.
  */
-#include <stdarg.h>
 #include <stdlib.h>
 
 #include "compile/image.h"
@@ -14,17 +13,51 @@ struct line {
 	char *at, *end;
 };
 
-__attribute__((format(printf, 2, 3))) static void put(struct line *line, const char *fmt, ...)
+static void put(struct line *line, const char *text)
 {
-	size_t room = line->end - line->at;
-	va_list ap;
-	int len;
+	while (*text && line->at + 1 < line->end)
+		*line->at++ = *text++;
+	*line->at = '\0';
+}
 
-	va_start(ap, fmt);
-	len = vsnprintf(line->at, room, fmt, ap);
-	va_end(ap);
-	if (len > 0)
-		line->at += (size_t)len < room ? (size_t)len : room - 1;
+/* printf() would take most of the time. */
+static void put_number(struct line *line, long long number)
+{
+	unsigned long long rest = number < 0 ? 0 - (unsigned long long)number
+					     : (unsigned long long)number;
+	char buf[24], *at = buf + sizeof(buf) - 1;
+
+	*at = '\0';
+	do {
+		*--at = '0' + rest % 10;
+		rest /= 10;
+	} while (rest);
+	if (number < 0)
+		*--at = '-';
+	put(line, at);
+}
+
+/* Key with what goes before it, value. */
+static void put_text_of(struct line *line, const char *key, const char *value)
+{
+	put(line, key);
+	put(line, "\"");
+	put(line, value);
+	put(line, "\"");
+}
+
+static void put_number_of(struct line *line, const char *key, long long number)
+{
+	put(line, key);
+	put_number(line, number);
+}
+
+static void put_escaped(struct line *line, unsigned char c)
+{
+	char text[8];
+
+	snprintf(text, sizeof(text), "\\u%04x", c);
+	put(line, text);
 }
 
 static void put_name(struct line *line, const char *name)
@@ -32,7 +65,7 @@ static void put_name(struct line *line, const char *name)
 	put(line, "\"");
 	for (; *name; name++) {
 		if (*name == '"' || *name == '\\' || (unsigned char)*name < ' ')
-			put(line, "\\u%04x", *name);
+			put_escaped(line, *name);
 		else if (line->at + 1 < line->end)
 			*line->at++ = *name;
 	}
@@ -43,40 +76,47 @@ static void put_prefix(struct line *line, const char *key, const struct xi_prefi
 {
 	char text[XI_PREFIX_STRLEN];
 
-	put(line, ",\"%s\":\"%s\"", key, xi_prefix_text(prefix, text));
+	put_text_of(line, key, xi_prefix_text(prefix, text));
 }
 
 static void put_ports(struct line *line, const char *key, uint16_t lo, uint16_t hi)
 {
-	if (lo == 0 && hi == 65535)
-		put(line, ",\"%s\":\"any\"", key);
-	else if (lo == hi)
-		put(line, ",\"%s\":\"%u\"", key, lo);
-	else
-		put(line, ",\"%s\":\"%u-%u\"", key, lo, hi);
+	put(line, key);
+	put(line, "\"");
+	if (lo == 0 && hi == 65535) {
+		put(line, "any");
+	} else {
+		put_number(line, lo);
+		if (lo != hi)
+			put_number_of(line, "-", hi);
+	}
+	put(line, "\"");
 }
 
 static void put_selectors(struct line *line, const struct filter *filter)
 {
-	put_prefix(line, "remote", &filter->remote);
+	put_prefix(line, ",\"remote\":", &filter->remote);
 	if (filter->local_is_me)
 		put(line, ",\"local\":\"me\"");
 	else
-		put_prefix(line, "local", &filter->local);
+		put_prefix(line, ",\"local\":", &filter->local);
 	if (filter->proto_given)
-		put(line, ",\"proto\":%u", filter->proto);
+		put_number_of(line, ",\"proto\":", filter->proto);
 	else
 		put(line, ",\"proto\":\"any\"");
-	put_ports(line, "remote_port", filter->remote_port_lo, filter->remote_port_hi);
-	put_ports(line, "local_port", filter->local_port_lo, filter->local_port_hi);
+	put_ports(line, ",\"remote_port\":", filter->remote_port_lo, filter->remote_port_hi);
+	put_ports(line, ",\"local_port\":", filter->local_port_lo, filter->local_port_hi);
 }
 
 static void put_hits(struct line *line, const struct xi_hits *hits, const struct view_clock *clock)
 {
-	put(line, ",\"packets\":%llu,\"bytes\":%llu", hits->packets, hits->bytes);
+	put_number_of(line, ",\"packets\":", hits->packets);
+	put_number_of(line, ",\"bytes\":", hits->bytes);
 	if (hits->last_ns)
-		put(line, ",\"last_hit\":%lld",
-		    (long long)(clock->real_ms + hits->last_ns / 1000000 - clock->mono_ms) / 1000);
+		put_number_of(
+			line, ",\"last_hit\":",
+			(long long)(clock->real_ms + hits->last_ns / 1000000 - clock->mono_ms) /
+				1000);
 	else
 		put(line, ",\"last_hit\":null");
 }
@@ -86,19 +126,20 @@ size_t view_filter_line(char buf[VIEW_FILTER_MAX], const struct filter *filter,
 {
 	struct line line = {buf, buf + VIEW_FILTER_MAX};
 
-	put(&line, "{\"id\":%u,\"rule\":", filter->id);
+	put_number_of(&line, "{\"id\":", filter->id);
+	put(&line, ",\"rule\":");
 	put_name(&line, filter->rule_name);
-	put(&line, ",\"direction\":\"%s\"", filter->dir == XI_DIR_IN ? "in" : "out");
+	put_text_of(&line, ",\"direction\":", filter->dir == XI_DIR_IN ? "in" : "out");
 	put_selectors(&line, filter);
-	put(&line, ",\"action\":\"%s\",\"band\":\"%s\"", action_name(filter->action),
-	    band_name(filter->band));
+	put_text_of(&line, ",\"action\":", action_name(filter->action));
+	put_text_of(&line, ",\"band\":", band_name(filter->band));
 	if (filter->icmp_type >= 0)
-		put(&line, ",\"icmp_type\":%d", filter->icmp_type);
+		put_number_of(&line, ",\"icmp_type\":", filter->icmp_type);
 	if (filter->icmp_code >= 0)
-		put(&line, ",\"icmp_code\":%d", filter->icmp_code);
+		put_number_of(&line, ",\"icmp_code\":", filter->icmp_code);
 	if (filter->iface_class >= 0)
-		put(&line, ",\"interface\":\"%s\"",
-		    filter->iface_class == XI_IFACE_LAN ? "lan" : "remote-access");
+		put_text_of(&line, ",\"interface\":",
+			    filter->iface_class == XI_IFACE_LAN ? "lan" : "remote-access");
 	if (hits)
 		put_hits(&line, hits, clock);
 	put(&line, "}");

@@ -4,8 +4,11 @@
 #define VIEW_TABLE_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+
+#include "view/flat.h"
 
 enum column_kind {
 	COL_TEXT, /* strings and numbers as they are; null is "-" */
@@ -23,5 +26,13 @@ struct column {
 
 /* A line of titles, then one line an object. Columns are as wide as they must be. */
 void view_table(FILE *out, const json_t *list, const struct column *columns, size_t count);
+
+/* The same for a list that is text still. False, and nothing printed: it is not flat. */
+bool view_table_flat(FILE *out, struct flat_list list, const struct column *columns, size_t count);
+
+#define VIEW_CELL_MAX 80
+/* One value as a cell shows it; what it returns may be in buf. */
+const char *view_cell(const json_t *value, enum column_kind kind, char buf[VIEW_CELL_MAX]);
+void view_age(long seconds, char *buf, size_t size);
 
 #endif

@@ -5,115 +5,16 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "policy/scalar.h"
 #include "view/table.h"
 #include "view/view.h"
 
-#define CELL_MAX 80
-
-/* "45s", "12m", "3h10m", "4d2h": two units at most. */
-static void age_text(long seconds, char *buf, size_t size)
-{
-	if (seconds < 0)
-		seconds = 0;
-	if (seconds < 60)
-		snprintf(buf, size, "%lds", seconds);
-	else if (seconds < 3600)
-		snprintf(buf, size, "%ldm%lds", seconds / 60, seconds % 60);
-	else if (seconds < 86400)
-		snprintf(buf, size, "%ldh%ldm", seconds / 3600, seconds / 60 % 60);
-	else
-		snprintf(buf, size, "%ldd%ldh", seconds / 86400, seconds / 3600 % 24);
-}
-
-static const char *cell_text(const json_t *value, enum column_kind kind, char buf[CELL_MAX])
-{
-	if (!value || json_is_null(value))
-		return kind == COL_LEFT ? "never" : "-";
-	if (json_is_string(value))
-		return json_string_length(value) ? json_string_value(value) : "-";
-	if (json_is_boolean(value))
-		return json_is_true(value) ? "yes" : "no";
-	if (json_is_integer(value) && kind == COL_AGE)
-		age_text(time(NULL) - json_integer_value(value), buf, CELL_MAX);
-	else if (json_is_integer(value) && kind == COL_LEFT)
-		age_text(json_integer_value(value) - time(NULL), buf, CELL_MAX);
-	else if (json_is_integer(value))
-		snprintf(buf, CELL_MAX, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
-	else
-		return "?";
-	return buf;
-}
-
-static int number_or(const json_t *object, const char *key, int otherwise)
-{
-	const json_t *value = json_object_get(object, key);
-
-	return json_is_integer(value) ? (int)json_integer_value(value) : otherwise;
-}
-
-const char *view_proto_text(int proto, int icmp_type, int icmp_code, char buf[VIEW_PROTO_MAX])
-{
-	char number[PROTO_TEXT];
-	int n;
-
-	if (proto < 0)
-		return "any";
-	n = snprintf(buf, VIEW_PROTO_MAX, "%s", proto_text(proto, number));
-	if (icmp_type >= 0)
-		n += snprintf(buf + n, VIEW_PROTO_MAX - n, " %d", icmp_type);
-	if (icmp_code >= 0)
-		snprintf(buf + n, VIEW_PROTO_MAX - n, "/%d", icmp_code);
-	return buf;
-}
-
-static const char *column_text(const json_t *object, const struct column *column,
-			       char buf[CELL_MAX])
-{
-	if (column->kind == COL_PROTO)
-		return view_proto_text(number_or(object, column->key, -1),
-				       number_or(object, "icmp_type", -1),
-				       number_or(object, "icmp_code", -1), buf);
-	if (column->kind == COL_READY && json_is_false(json_object_get(object, "wanted")))
-		return "not needed";
-	return cell_text(json_object_get(object, column->key), column->kind, buf);
-}
-
-void view_table(FILE *out, const json_t *list, const struct column *columns, size_t count)
-{
-	size_t widths[16], i, len;
-	char buf[CELL_MAX];
-	const char *text;
-	json_t *entry;
-
-	for (size_t c = 0; c < count; c++) {
-		widths[c] = strlen(columns[c].title);
-		json_array_foreach(list, i, entry) {
-			len = strlen(column_text(entry, &columns[c], buf));
-			if (len > widths[c])
-				widths[c] = len;
-		}
-	}
-	/* The last column is not padded: no line ends in blanks. */
-	for (size_t c = 0; c < count; c++)
-		fprintf(out, "%-*s%s", c + 1 < count ? (int)widths[c] : 0, columns[c].title,
-			c + 1 < count ? "  " : "\n");
-	json_array_foreach(list, i, entry)
-		for (size_t c = 0; c < count; c++) {
-			text = column_text(entry, &columns[c], buf);
-			fprintf(out, "%-*s%s", c + 1 < count ? (int)widths[c] : 0, text,
-				c + 1 < count ? "  " : "\n");
-		}
-}
-
 static const char *text_of(const json_t *object, const char *key)
 {
-	static char bufs[4][CELL_MAX];
+	static char bufs[4][VIEW_CELL_MAX];
 	static unsigned at;
 
-	return cell_text(json_object_get(object, key), COL_TEXT, bufs[at++ % 4]);
+	return view_cell(json_object_get(object, key), COL_TEXT, bufs[at++ % 4]);
 }
 
 static const char *fragments_text(const json_t *reassembly)
@@ -141,11 +42,11 @@ static void print_status(FILE *out, const json_t *data)
 		{"pid", "pid"},		  {"ready", "ready", COL_READY},
 		{"restarts", "restarts"},
 	};
-	char up[CELL_MAX];
+	char up[VIEW_CELL_MAX];
 	json_t *iface;
 	size_t i;
 
-	age_text(json_integer_value(json_object_get(data, "uptime")), up, sizeof(up));
+	view_age(json_integer_value(json_object_get(data, "uptime")), up, sizeof(up));
 	fprintf(out, "instance    %s (xipsec %s), pid %s, up %s\n", text_of(data, "instance"),
 		text_of(data, "version"), text_of(data, "pid"), up);
 	fprintf(out, "policy      %s, generation %s, from %s\n", text_of(data, "policy"),
@@ -170,24 +71,25 @@ static void print_policy(FILE *out, const json_t *data)
 		json_string_value(json_object_get(data, "text")));
 }
 
+static const struct column filter_columns[] = {
+	{"id", "id"},
+	{"rule", "rule"},
+	{"dir", "direction"},
+	{"local", "local"},
+	{"port", "local_port"},
+	{"remote", "remote"},
+	{"port", "remote_port"},
+	{"proto", "proto", COL_PROTO},
+	{"action", "action"},
+	{"packets", "packets"},
+	{"bytes", "bytes"},
+	{"last hit", "last_hit", COL_AGE},
+};
+#define FILTER_COLUMNS (sizeof(filter_columns) / sizeof(*filter_columns))
+
 static void print_filters(FILE *out, const json_t *data)
 {
-	static const struct column columns[] = {
-		{"id", "id"},
-		{"rule", "rule"},
-		{"dir", "direction"},
-		{"local", "local"},
-		{"port", "local_port"},
-		{"remote", "remote"},
-		{"port", "remote_port"},
-		{"proto", "proto", COL_PROTO},
-		{"action", "action"},
-		{"packets", "packets"},
-		{"bytes", "bytes"},
-		{"last hit", "last_hit", COL_AGE},
-	};
-
-	view_table(out, data, columns, sizeof(columns) / sizeof(*columns));
+	view_table(out, data, filter_columns, FILTER_COLUMNS);
 }
 
 static void print_mm(FILE *out, const json_t *data)
@@ -215,7 +117,7 @@ static void print_mm(FILE *out, const json_t *data)
 static void print_qm(FILE *out, const json_t *data)
 {
 	json_t *entry, *sel;
-	char age[CELL_MAX], rekey[CELL_MAX], idle[CELL_MAX];
+	char age[VIEW_CELL_MAX], rekey[VIEW_CELL_MAX], idle[VIEW_CELL_MAX];
 	size_t i;
 
 	json_array_foreach(data, i, entry) {
@@ -239,9 +141,9 @@ static void print_qm(FILE *out, const json_t *data)
 			text_of(entry, "replay_drops"), text_of(entry, "integrity_drops"),
 			text_of(entry, "selector_drops"), text_of(entry, "other_drops"));
 		fprintf(out, "  time      age %s, rekey in %s, idle end in %s\n",
-			cell_text(json_object_get(entry, "created"), COL_AGE, age),
-			cell_text(json_object_get(entry, "rekey_at"), COL_LEFT, rekey),
-			cell_text(json_object_get(entry, "idle_at"), COL_LEFT, idle));
+			view_cell(json_object_get(entry, "created"), COL_AGE, age),
+			view_cell(json_object_get(entry, "rekey_at"), COL_LEFT, rekey),
+			view_cell(json_object_get(entry, "idle_at"), COL_LEFT, idle));
 	}
 	if (!json_array_size(data))
 		fprintf(out, "no security associations\n");
@@ -305,6 +207,33 @@ bool view_print(FILE *out, const char *what, const json_t *data)
 			return true;
 		}
 	return false;
+}
+
+bool view_print_filters(FILE *out, const char *answer, size_t len)
+{
+	struct flat_list list;
+
+	return flat_answer(answer, len, &list) &&
+	       view_table_flat(out, list, filter_columns, FILTER_COLUMNS);
+}
+
+bool view_print_json_lines(FILE *out, const char *answer, size_t len)
+{
+	struct flat_object object = {0};
+	struct flat_list list, again;
+	int rc;
+
+	if (!flat_answer(answer, len, &list))
+		return false;
+	again = list;
+	while ((rc = flat_next(&list, &object)) > 0)
+		;
+	while (!rc && flat_next(&again, &object) > 0) {
+		fwrite(object.begin, 1, object.end - object.begin, out);
+		fputc('\n', out);
+	}
+	flat_object_free(&object);
+	return !rc;
 }
 
 void view_print_json(FILE *out, const json_t *data)

@@ -112,5 +112,11 @@ const char *view_proto_text(int proto, int icmp_type, int icmp_code, char buf[VI
 bool view_print(FILE *out, const char *what, const json_t *data);
 /* For scripts: an array goes out as one object a line. */
 void view_print_json(FILE *out, const json_t *data);
+/*
+ * The same two from the daemon's answer as it came: for filters, of which there may be a million.
+ * False, and nothing is printed: the answer is more than a list, or something else.
+ */
+bool view_print_filters(FILE *out, const char *answer, size_t len);
+bool view_print_json_lines(FILE *out, const char *answer, size_t len);
 
 #endif
