@@ -33,6 +33,8 @@ void diag_add(struct diag *diag, enum diag_severity severity, const struct diag_
 	      const char *hint, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 /* One line an entry: "FILE:LINE:COL: error: TEXT (HINT)". Returns a malloc'ed string. */
 char *diag_text(const struct diag *diag);
+/* "FILE:LINE:COL", without what is not known. loc->file is given. */
+void diag_place(const struct diag_loc *loc, char *buf, size_t size);
 void diag_free(struct diag *diag); /* leaves an empty, usable diag */
 
 #endif

@@ -21,7 +21,6 @@
 
 #define WARNINGS_MAX	 50 /* of each kind */
 #define OVERLAP_COMPARES 20000000
-#define PLACE_WORDS	 300
 #define KEPT		 UINT32_MAX
 
 /* Two rules that meet, perhaps in many filters, and the first of those. */
@@ -129,14 +128,13 @@ static void add_pair(struct pairs *pairs, const struct filter *winner, const str
 		pairs->more++;
 }
 
-/* The loser's entry, or its rule if both were made of one entry. */
-static const struct diag_loc *place_of(const struct conflicts *c, const struct pair *pair)
+/* The loser's text, or its rule if both were made of one. */
+static const struct diag_loc *place_of(const struct conflicts *c, const struct pair *pair,
+				       struct diag_loc *buf)
 {
-	const struct diag_loc *loc = filter_loc(c->policy, &pair->loser);
-
-	return loc == filter_loc(c->policy, &pair->winner)
+	return filter_same_text(c->policy, &pair->loser, &pair->winner)
 		       ? filter_rule_loc(c->policy, &pair->loser)
-		       : loc;
+		       : filter_loc(c->policy, &pair->loser, buf);
 }
 
 /* For what is said of all of it. */
@@ -157,14 +155,14 @@ static const char *times_words(size_t times, char buf[64])
 
 static void report_shadowed(struct conflicts *c)
 {
-	struct diag_loc file = file_of(c);
+	struct diag_loc file = file_of(c), loc;
 	char other[PLACE_WORDS], times[64];
 
 	for (size_t i = 0; i < c->shadowed.count; i++) {
 		const struct pair *pair = &c->shadowed.v[i];
 		const struct filter *winner = &pair->winner, *loser = &pair->loser;
 
-		diag_add(c->diag, DIAG_WARNING, place_of(c, pair),
+		diag_add(c->diag, DIAG_WARNING, place_of(c, pair, &loc),
 			 winner->action != loser->action
 				 ? "of two actions for the same packets the stricter one counts"
 				 : "one of them is needless",
@@ -373,7 +371,7 @@ static const char *common_words(const struct filter *a, const struct filter *b, 
 
 static void report_ambiguous(struct conflicts *c)
 {
-	struct diag_loc file = file_of(c);
+	struct diag_loc file = file_of(c), loc;
 	char other[PLACE_WORDS], times[64], common[64];
 
 	for (size_t i = 0; i < c->ambiguous.count; i++) {
@@ -381,7 +379,7 @@ static void report_ambiguous(struct conflicts *c)
 		const struct filter *winner = &pair->winner, *loser = &pair->loser;
 		bool same = winner->action == loser->action;
 
-		diag_add(c->diag, DIAG_WARNING, place_of(c, pair),
+		diag_add(c->diag, DIAG_WARNING, place_of(c, pair, &loc),
 			 "make one of them narrower than the other, or cut out what they share",
 			 "ambiguous: %s and rule '%s' (%s) overlap%s and neither is more "
 			 "specific; where they do, %s%s%s decides%s",

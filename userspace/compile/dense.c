@@ -370,6 +370,7 @@ static int refuse(const struct build *build, const struct alive *alive, uint32_t
 {
 	char remote[XI_ADDR_STRLEN], local[XI_ADDR_STRLEN], names[3 * 80] = "";
 	const struct diag_loc *loc = NULL;
+	struct diag_loc buf;
 	uint32_t *ranks = malloc(CULPRITS * sizeof(*ranks)), there = 0, named[NAMED];
 	size_t count, n = 0, len = 0, more = 0;
 	struct xi_addr r, l;
@@ -391,7 +392,7 @@ static int refuse(const struct build *build, const struct alive *alive, uint32_t
 		}
 		named[n++] = f->rule;
 		if (!loc)
-			loc = filter_loc(build->policy, f);
+			loc = filter_loc(build->policy, f, &buf);
 		len += snprintf(names + len, sizeof(names) - len, "%s'%.63s'", len ? ", " : "",
 				f->rule_name);
 	}

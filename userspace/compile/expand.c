@@ -27,6 +27,7 @@ struct side {
 	bool me;
 	bool any;
 	bool piece;		 /* of a range: no address that somebody wrote */
+	uint32_t line;		 /* of an address file */
 	struct xi_prefix prefix; /* neither me nor any */
 };
 
@@ -142,6 +143,7 @@ static int collect_side(struct expander *x, const struct pol_filter *entry,
 			break;
 		case POL_ADDR_PREFIX:
 			side.prefix = addr->prefix;
+			side.line = addr->line;
 			err = sides_add(to, &side);
 			break;
 		case POL_ADDR_RANGE:
@@ -257,6 +259,8 @@ static int add_directed(struct expander *x, const struct pol_filter *entry, cons
 	const struct pol_action *action = &x->policy->actions[rule->action];
 	bool in = dir == XI_DIR_IN;
 	const struct side *remote = in ? src : dst, *local = in ? dst : src;
+	/* Of two address files the source's names the place; mirrored, it is the destination. */
+	bool as_written = src_ports == &entry->src;
 	struct filter f = {.id = id,
 			   .rule = x->rule,
 			   .entry = entry - x->policy->filter_lists[rule->filter_list].filters,
@@ -272,7 +276,9 @@ static int add_directed(struct expander *x, const struct pol_filter *entry, cons
 			   .proto = entry->proto_given ? entry->proto : 0,
 			   .icmp_type = entry->icmp_type,
 			   .icmp_code = entry->icmp_code,
-			   .iface_class = rule_iface_class(rule)};
+			   .iface_class = rule_iface_class(rule),
+			   .line = (entry->src.file ? as_written : !as_written) ? src->line
+										: dst->line};
 
 	if (f.action == XI_ACT_NEGOTIATE) {
 		f.passthrough = in && action->inbound_passthrough;

@@ -38,6 +38,7 @@ struct filter {
 	int iface_class;	  /* enum xi_iface_class, -1 = any */
 	bool passthrough;	  /* negotiate that accepts clear text inbound */
 	bool soft;		  /* negotiate that may fall back to clear */
+	uint32_t line;		  /* of the entry's address file; 0: it has none */
 };
 #define FILTER_BUILTIN 0xffffffffu
 

@@ -17,7 +17,6 @@
 
 #define WARNINGS_MAX 50
 #define NAMED_MAX    3 /* of the rules that take a filter's packets */
-#define PLACE_WORDS  300
 #define LIST_WORDS   1200
 /* Filters looked at in all: some seconds on a slow machine. */
 #define BUDGET 50000000
@@ -96,21 +95,28 @@ static void tell(struct lint *l, const struct group *group)
 	const struct filter *f = &l->image->filters[group->first];
 	const struct reach *reach = &l->reach[group->first];
 	bool all = is_whole(group);
-	char words[FILTER_WORDS], takers[LIST_WORDS], part[400] = "";
+	char words[FILTER_WORDS], takers[LIST_WORDS], part[400 + PLACE_WORDS] = "";
+	char place[PLACE_WORDS] = "";
+	struct filter entry = *f;
+	struct diag_loc loc;
 
+	/* All that it makes is told of in one place; where this one comes from, in words. */
+	entry.line = 0;
 	if (l->told == WARNINGS_MAX) {
 		l->more++;
 		return;
 	}
 	l->told++;
 	list_takers(l, group->first, takers);
+	if (f->line)
+		diag_place(filter_loc(l->policy, f, &loc), place, sizeof(place));
 	if (!all)
 		snprintf(part, sizeof(part),
 			 "in %zu of the %zu filters that this entry makes, "
-			 "such as %u (%s), ",
+			 "such as %u (%s%s%s), ",
 			 group->never + group->fragments, group->count, f->id,
-			 filter_words(f, words));
-	diag_add(l->diag, all ? DIAG_WARNING : DIAG_NOTE, filter_loc(l->policy, f),
+			 filter_words(f, words), *place ? ", " : "", place);
+	diag_add(l->diag, all ? DIAG_WARNING : DIAG_NOTE, filter_loc(l->policy, &entry, &loc),
 		 hint_of(l, group->first),
 		 "unreachable: rule '%s' (%s) never decides here: %s%s%s%s", f->rule_name,
 		 action_name(f->action), part,

@@ -374,6 +374,7 @@ static int add_dense(struct build *build, struct xi_space *space, struct entry *
 
 static int build_space(struct build *build, unsigned index)
 {
+	struct diag_loc loc;
 	/* What rows tell apart when they must, see choose_fields(). */
 	static const struct alive_depths depths[2] = {
 		{.at = {[0 ... 16] = true, [24] = true, [32] = true}},
@@ -407,7 +408,8 @@ static int build_space(struct build *build, unsigned index)
 			/* Any is as much to blame as another. */
 			diag_add(build->diag, DIAG_ERROR,
 				 filter_loc(build->policy,
-					    &build->image->filters[entries[count - 1].rect.filter]),
+					    &build->image->filters[entries[count - 1].rect.filter],
+					    &loc),
 				 NULL,
 				 "the filters combine %u different pairs of prefix lengths in one "
 				 "direction and family, at most %u are possible",

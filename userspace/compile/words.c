@@ -126,29 +126,53 @@ const struct diag_loc *filter_rule_loc(const struct policy *policy, const struct
 	return policy && f->rule < policy->rule_count ? &policy->rules[f->rule].loc : NULL;
 }
 
-const struct diag_loc *filter_loc(const struct policy *policy, const struct filter *f)
+static const struct pol_filter *entry_of(const struct policy *policy, const struct filter *f)
 {
 	const struct pol_filter_list *list;
 
 	if (!policy || f->rule >= policy->rule_count)
 		return NULL;
 	list = &policy->filter_lists[policy->rules[f->rule].filter_list];
-	return f->entry < list->count ? &list->filters[f->entry].loc : filter_rule_loc(policy, f);
+	return f->entry < list->count ? &list->filters[f->entry] : NULL;
+}
+
+const struct diag_loc *filter_loc(const struct policy *policy, const struct filter *f,
+				  struct diag_loc *buf)
+{
+	const struct pol_filter *entry = entry_of(policy, f);
+
+	if (!entry)
+		return filter_rule_loc(policy, f);
+	*buf = entry->loc;
+	if (f->line)
+		*buf = (struct diag_loc){.file = entry->src.path ? entry->src.path
+								 : entry->dst.path,
+					 .line = f->line};
+	return buf;
+}
+
+bool filter_same_text(const struct policy *policy, const struct filter *a, const struct filter *b)
+{
+	const struct pol_filter *entry = entry_of(policy, a);
+
+	return entry && entry == entry_of(policy, b) && a->line == b->line;
 }
 
 const char *rule_words(const struct policy *policy, const struct filter *f,
 		       const struct filter *beside, char *buf, size_t size)
 {
-	const struct diag_loc *loc = filter_loc(policy, f);
+	char place[PLACE_WORDS] = "";
+	struct diag_loc at;
+	const struct diag_loc *loc = beside && filter_same_text(policy, f, beside)
+					     ? filter_rule_loc(policy, f)
+					     : filter_loc(policy, f, &at);
 
-	if (beside && loc && loc == filter_loc(policy, beside))
-		loc = filter_rule_loc(policy, f);
+	if (loc && loc->file && loc->line)
+		diag_place(loc, place, sizeof(place));
 	if (f->rule == FILTER_BUILTIN)
 		snprintf(buf, size, "the built-in '%s' (%s)", f->rule_name, action_name(f->action));
-	else if (loc && loc->file && loc->line)
-		snprintf(buf, size, "rule '%s' (%s) at %s:%u:%u", f->rule_name,
-			 action_name(f->action), loc->file, loc->line, loc->col);
 	else
-		snprintf(buf, size, "rule '%s' (%s)", f->rule_name, action_name(f->action));
+		snprintf(buf, size, "rule '%s' (%s)%s%s", f->rule_name, action_name(f->action),
+			 *place ? " at " : "", place);
 	return buf;
 }

@@ -52,7 +52,9 @@ static bool keep(struct reader *reader, const struct xi_prefix *prefix)
 		side->addrs = addrs;
 		reader->size = size;
 	}
-	side->addrs[side->count] = (struct pol_addr){.kind = POL_ADDR_PREFIX, .prefix = *prefix};
+	_Static_assert(FILE_LINES_MAX < 1 << 24, "pol_addr.line holds it");
+	side->addrs[side->count] =
+		(struct pol_addr){.kind = POL_ADDR_PREFIX, .line = reader->line, .prefix = *prefix};
 	side->count++;
 	return true;
 }
@@ -144,5 +146,5 @@ void load_address_file(struct loader *load, const struct node *node, struct pol_
 			     path);
 out:
 	free(text);
-	free(path);
+	side->path = path;
 }

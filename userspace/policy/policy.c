@@ -12,6 +12,7 @@ static void free_side(struct pol_side *side)
 		free(side->addrs[i].text);
 	free(side->addrs);
 	free(side->file);
+	free(side->path);
 }
 
 static void free_list(struct pol_filter_list *list)

@@ -34,7 +34,8 @@ enum pol_addr_kind {
 };
 
 struct pol_addr {
-	enum pol_addr_kind kind;
+	enum pol_addr_kind kind : 8;
+	unsigned line : 24; /* of pol_side.path; 0: it is in the policy itself */
 	struct xi_prefix prefix;
 	struct xi_addr last;
 	char *text; /* POL_ADDR_NAME */
@@ -48,6 +49,7 @@ struct pol_side {
 	struct pol_addr *addrs;
 	size_t count;
 	char *file; /* src-file / dst-file as written, or NULL */
+	char *path; /* where that was read from */
 	bool port_given;
 	uint16_t port_lo, port_hi; /* host order */
 };

@@ -40,6 +40,16 @@ void diag_add(struct diag *diag, enum diag_severity severity, const struct diag_
 	diag->count++;
 }
 
+void diag_place(const struct diag_loc *loc, char *buf, size_t size)
+{
+	if (loc->line && loc->col)
+		snprintf(buf, size, "%s:%u:%u", loc->file, loc->line, loc->col);
+	else if (loc->line)
+		snprintf(buf, size, "%s:%u", loc->file, loc->line);
+	else
+		snprintf(buf, size, "%s", loc->file);
+}
+
 char *diag_text(const struct diag *diag)
 {
 	static const char *const names[] = {"note", "warning", "error"};
@@ -52,10 +62,14 @@ char *diag_text(const struct diag *diag)
 	for (size_t i = 0; i < diag->count; i++) {
 		const struct diag_entry *entry = &diag->entries[i];
 
+		if (entry->file)
+			fprintf(out, "%s", entry->file);
 		if (entry->file && entry->line)
-			fprintf(out, "%s:%u:%u: ", entry->file, entry->line, entry->col);
-		else if (entry->file)
-			fprintf(out, "%s: ", entry->file);
+			fprintf(out, ":%u", entry->line);
+		if (entry->file && entry->line && entry->col)
+			fprintf(out, ":%u", entry->col);
+		if (entry->file)
+			fprintf(out, ": ");
 		fprintf(out, "%s: %s", names[entry->severity], entry->text);
 		if (entry->hint)
 			fprintf(out, " (%s)", entry->hint);

@@ -124,6 +124,9 @@ void log_diag(const struct diag *diag)
 		if (entry->file && !entry->line)
 			log_about(level, NULL, "%s: %s%s%s%s", entry->file, entry->text, open, hint,
 				  close);
+		else if (entry->file && !entry->col)
+			log_about(level, NULL, "%s:%u: %s%s%s%s", entry->file, entry->line,
+				  entry->text, open, hint, close);
 		else if (entry->file)
 			log_about(level, NULL, "%s:%u:%u: %s%s%s%s", entry->file, entry->line,
 				  entry->col, entry->text, open, hint, close);

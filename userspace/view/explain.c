@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What explain found out, as JSON; see explain.h. Text: explain_text.c. */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -159,11 +160,14 @@ int view_packet_parse(const json_t *packet, struct explain_question *ret)
 
 static json_t *place_json(const struct policy *policy, const struct filter *f)
 {
-	const struct diag_loc *loc = filter_loc(policy, f);
+	char place[PATH_MAX + 32];
+	struct diag_loc at;
+	const struct diag_loc *loc = filter_loc(policy, f, &at);
 
 	if (!loc || !loc->file)
 		return json_null();
-	return json_sprintf("%s:%u:%u", loc->file, loc->line, loc->col);
+	diag_place(loc, place, sizeof(place));
+	return json_string(place);
 }
 
 static json_t *filter_json(const struct policy *policy, const struct filter *f)

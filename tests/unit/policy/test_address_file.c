@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "compile/image.h"
+#include "compile/words.h"
 #include "policy/policy.h"
 #include "tests/lib/data.h"
 #include "util/addr.h"
@@ -173,6 +174,100 @@ static void an_empty_file_matches_nothing(void **state)
 	free(said);
 }
 
+/* The line that the filter's listed address stands in, whichever side that is. */
+static void expect_place(const struct policy *policy, const struct filter *f, const char *file)
+{
+	const struct xi_prefix *listed = f->local_is_me ? &f->remote : &f->local;
+	char text[XI_PREFIX_STRLEN], *found = NULL;
+	unsigned at = 0, want = 0;
+	struct diag_loc loc;
+	FILE *in = fopen(file, "r");
+	size_t room = 0;
+
+	assert_non_null(in);
+	xi_prefix_text(listed, text);
+	while (getline(&found, &room, in) > 0) {
+		at++;
+		if (!strncmp(found, text, strlen(text)) && strchr(" \n", found[strlen(text)]))
+			want = at;
+	}
+	fclose(in);
+	free(found);
+	assert_int_not_equal(want, 0);
+	assert_non_null(filter_loc(policy, f, &loc));
+	assert_string_equal(loc.file, file);
+	assert_int_equal(loc.line, want);
+}
+
+static void a_filter_is_placed_where_its_address_stands(void **state)
+{
+	/* What stands before the name of the file, and behind it. */
+	static const char *const entries[][2] = {
+		{"src-file: ", "dst: me"},
+		{"src: me, dst-file: ", "proto: udp"},
+		{"src-file: ", "dst: me, mirrored: false"},
+	};
+	static const char list[] = "# three\n192.0.2.0/24\n\n; one more\n198.51.100.7 # here\n"
+				   "2001:db8::/32\n";
+	struct compile_opts opts = {0};
+
+	write_bytes(list, sizeof(list) - 1);
+	for (size_t i = 0; i < sizeof(entries) / sizeof(*entries); i++) {
+		struct policy *policy = NULL;
+		struct image *image = NULL;
+		char *text = NULL;
+		size_t seen = 0;
+
+		assert_true(asprintf(&text,
+				     "policy: p\nfilter-lists: {a: [{%s\"%s\", %s}]}\n"
+				     "rules: [{name: r, filter-list: a, action: block}]\n",
+				     entries[i][0], path, entries[i][1]) > 0);
+		assert_int_equal(policy_parse(text, strlen(text), "policy.yaml", &policy, NULL), 0);
+		assert_int_equal(compile_policy(policy, &opts, &image, NULL), 0);
+		for (size_t k = 0; k < image->count; k++, seen++)
+			expect_place(policy, &image->filters[k], path);
+		assert_true(seen >= 3);
+		image_free(image);
+		policy_free(policy);
+		free(text);
+	}
+}
+
+/* What loses to the line of another file names both lines. */
+static void messages_name_the_line(void **state)
+{
+	static const char list[] = "# two\n192.0.2.0/24\n198.51.100.7\n";
+	struct compile_opts opts = {0};
+	struct policy *policy = NULL;
+	struct image *image = NULL;
+	struct diag diag = {0};
+	char *text = NULL, *said;
+
+	write_bytes(list, sizeof(list) - 1);
+	assert_true(asprintf(&text,
+			     "policy: p\nfilter-lists:\n  a: [{src-file: \"%s\", dst: me}]\n"
+			     "  b: [{src: 198.51.100.7, dst: me}]\n"
+			     "rules:\n  - {name: no, filter-list: a, action: block}\n"
+			     "  - {name: yes, filter-list: b, action: permit}\n",
+			     path) > 0);
+	assert_int_equal(policy_parse(text, strlen(text), "policy.yaml", &policy, NULL), 0);
+	free(text);
+	assert_int_equal(compile_policy(policy, &opts, &image, &diag), 0);
+	said = diag_text(&diag);
+	assert_true(
+		asprintf(&text,
+			 "policy.yaml:4:7: warning: rule 'yes' (permit) is shadowed by rule 'no' "
+			 "(block) at %s:3 on",
+			 path) > 0);
+	if (!strstr(said, text))
+		fail_msg("expected '%s', got '%s'", text, said);
+	free(text);
+	free(said);
+	diag_free(&diag);
+	image_free(image);
+	policy_free(policy);
+}
+
 /* Every byte value in the middle of an otherwise good file. */
 static void strange_bytes_are_refused(void **state)
 {
@@ -204,6 +299,8 @@ int main(void)
 		cmocka_unit_test(published_lists_load_whole),
 		cmocka_unit_test(errors_name_the_line_of_the_file),
 		cmocka_unit_test(an_empty_file_matches_nothing),
+		cmocka_unit_test(a_filter_is_placed_where_its_address_stands),
+		cmocka_unit_test(messages_name_the_line),
 		cmocka_unit_test(strange_bytes_are_refused),
 	};
 
