@@ -215,7 +215,6 @@ static int ingress_attach(struct datapath *dp, int ifindex, struct xi_iface *ifa
 			  struct diag *diag)
 {
 	struct dp_xdp xdp;
-	uint32_t ahead;
 	int err = dp_xdp_look(dp->instance, ifindex, &xdp);
 
 	if (err) {
@@ -224,7 +223,7 @@ static int ingress_attach(struct datapath *dp, int ifindex, struct xi_iface *ifa
 		return err;
 	}
 	*ret_new = xdp.who != DP_XDP_OURS &&
-		   dp_tc_look(dp->instance, ifindex, DP_PROG_TC_INGRESS, &ahead) == DP_TC_NONE;
+		   dp_tc_look(dp->instance, ifindex, DP_PROG_TC_INGRESS).kind == DP_TC_NONE;
 	if (is_wrong_mode(dp, &xdp, iface)) {
 		err = make_room(dp, ifindex, &xdp, diag);
 		if (err)
@@ -277,6 +276,14 @@ static void say_ahead(char *buf, size_t size, uint32_t id, const char *where)
 	also(buf, size, "another program (%s) runs before the filters at %s", prog, where);
 }
 
+static void say_tc(char *buf, size_t size, const struct dp_tc_state *state, const char *where)
+{
+	if (state->err)
+		also(buf, size, "the TCX link at %s cannot be looked into (%s)", where,
+		     strerror(-state->err));
+	say_ahead(buf, size, state->ahead_id, where);
+}
+
 /* In words what is not as good as it could be. */
 static void explain(const struct datapath *dp, const struct dp_xdp *xdp,
 		    const struct xi_iface *iface, struct datapath_iface *state)
@@ -321,7 +328,8 @@ static void explain(const struct datapath *dp, const struct dp_xdp *xdp,
 int datapath_iface_state(const struct datapath *dp, int ifindex, struct datapath_iface *ret)
 {
 	struct datapath_iface state = {.ingress = DP_INGRESS_NONE};
-	uint32_t key = ifindex, ahead_in = 0, ahead_out = 0;
+	struct dp_tc_state in, out;
+	uint32_t key = ifindex;
 	struct xi_iface iface = {0};
 	struct dp_xdp xdp;
 	int err;
@@ -330,8 +338,10 @@ int datapath_iface_state(const struct datapath *dp, int ifindex, struct datapath
 	err = dp_xdp_look(dp->instance, ifindex, &xdp);
 	if (!err) {
 		bpf_map_lookup_elem(dp->map[DP_MAP_IFACE], &key, &iface);
-		state.ingress_tc = dp_tc_look(dp->instance, ifindex, DP_PROG_TC_INGRESS, &ahead_in);
-		state.egress = dp_tc_look(dp->instance, ifindex, DP_PROG_TC_EGRESS, &ahead_out);
+		in = dp_tc_look(dp->instance, ifindex, DP_PROG_TC_INGRESS);
+		out = dp_tc_look(dp->instance, ifindex, DP_PROG_TC_EGRESS);
+		state.ingress_tc = in.kind;
+		state.egress = out.kind;
 		state.shared = xdp.dispatcher && xdp.who == DP_XDP_OURS;
 		if (xdp.who == DP_XDP_OURS)
 			state.ingress = xdp.generic	 ? DP_INGRESS_GENERIC
@@ -340,8 +350,8 @@ int datapath_iface_state(const struct datapath *dp, int ifindex, struct datapath
 		else if (state.ingress_tc != DP_TC_NONE)
 			state.ingress = DP_INGRESS_TC;
 		explain(dp, &xdp, &iface, &state);
-		say_ahead(state.why, sizeof(state.why), ahead_in, "TC ingress");
-		say_ahead(state.why, sizeof(state.why), ahead_out, "TC egress");
+		say_tc(state.why, sizeof(state.why), &in, "TC ingress");
+		say_tc(state.why, sizeof(state.why), &out, "TC egress");
 		*ret = state;
 	}
 	dp_log_end(0, NULL);

@@ -52,36 +52,46 @@ static uint32_t id_of_prog(int prog_fd)
 
 #define TCX_MAX 64 /* as many as the kernel allows on a hook */
 
-static bool runs(int ifindex, enum dp_prog prog, uint32_t prog_id)
+/* 1 or 0, or -errno: nobody knows. */
+static int runs(int ifindex, enum dp_prog prog, uint32_t prog_id)
 {
 	uint32_t ids[TCX_MAX];
 	int count = tcx_programs(ifindex, is_ingress(prog), ids, TCX_MAX);
 
+	if (count < 0) /* no such interface here: the link's is in another namespace */
+		return count == -ENODEV ? 0 : count;
 	for (int i = 0; i < count; i++)
 		if (ids[i] == prog_id)
-			return true;
-	return false;
+			return 1;
+	return 0;
 }
 
 /*
  * The link that is pinned for this hook: its fd and the program's id. One that
  * is left of an interface of the same number, or is in another namespace, is
- * taken away. -ENOENT: none.
+ * taken away. -ENOENT: none. Another error: there is one, and nobody can tell what
+ * it is; it stays, since to let it go may be to let everything pass.
  */
 static int link_get(const char *instance, int ifindex, enum dp_prog prog, uint32_t *ret_prog_id)
 {
+	int fd, where, good;
 	char path[160];
 	bool ingress;
-	int fd, where;
 
 	link_path(path, sizeof(path), instance, prog, ifindex);
 	fd = bpf_obj_get(path);
 	if (fd < 0)
-		return -ENOENT;
-	if (!tcx_of_link(fd, &where, &ingress, ret_prog_id) && where == ifindex &&
-	    ingress == is_ingress(prog) && runs(ifindex, prog, *ret_prog_id))
+		return fd;
+	good = tcx_of_link(fd, &where, &ingress, ret_prog_id);
+	if (good == -EINVAL) /* which means to callers that the kernel has no TCX */
+		good = -EUCLEAN;
+	if (!good && where == ifindex && ingress == is_ingress(prog))
+		good = runs(ifindex, prog, *ret_prog_id);
+	if (good > 0)
 		return fd;
 	close(fd);
+	if (good < 0)
+		return good;
 	unlink(path);
 	return -ENOENT;
 }
@@ -98,6 +108,8 @@ static int tcx_attach(struct datapath *dp, int ifindex, enum dp_prog prog)
 		close(fd);
 		return err;
 	}
+	if (fd != -ENOENT)
+		return fd;
 	fd = tcx_create(dp->prog[prog], ifindex, is_ingress(prog));
 	if (fd < 0)
 		return fd;
@@ -115,7 +127,7 @@ static int tcx_detach(const char *instance, int ifindex, enum dp_prog prog)
 	int fd = link_get(instance, ifindex, prog, &id), err = 0;
 
 	if (fd < 0)
-		return 0;
+		return fd == -ENOENT ? 0 : fd;
 	if (bpf_link_detach(fd))
 		err = -errno;
 	close(fd);
@@ -228,7 +240,15 @@ int dp_tc_attach(struct datapath *dp, int ifindex, enum dp_prog prog, struct dia
 		diag_add(diag, DIAG_WARNING, NULL, NULL, "no TCX link (%s): clsact instead",
 			 strerror(-err));
 	err = clsact_attach(dp, ifindex, prog, diag);
-	return err ? err : tcx_detach(dp->instance, ifindex, prog);
+	if (err)
+		return err;
+	err = tcx_detach(dp->instance, ifindex, prog);
+	if (err)
+		diag_add(diag, DIAG_WARNING, NULL, NULL,
+			 "a TCX link of an earlier start stays (%s): the filters run twice, and "
+			 "count twice",
+			 strerror(-err));
+	return 0;
 }
 
 int dp_tc_detach(const char *instance, int ifindex, enum dp_prog prog)
@@ -239,22 +259,26 @@ int dp_tc_detach(const char *instance, int ifindex, enum dp_prog prog)
 	return err ? err : err_clsact;
 }
 
-enum dp_tc dp_tc_look(const char *instance, int ifindex, enum dp_prog prog, uint32_t *ret_ahead)
+struct dp_tc_state dp_tc_look(const char *instance, int ifindex, enum dp_prog prog)
 {
+	struct dp_tc_state state = {.kind = DP_TC_NONE};
 	uint32_t id = 0, first;
 	int fd = link_get(instance, ifindex, prog, &id);
-	enum dp_tc kind = DP_TC_NONE;
 
-	*ret_ahead = 0;
 	if (fd >= 0) {
 		close(fd);
-		kind = DP_TC_TCX;
+		state.kind = DP_TC_TCX;
 	} else if (!clsact_query(ifindex, prog, &id) && is_ours(instance, id, prog)) {
-		kind = DP_TC_CLSACT;
+		state.kind = DP_TC_CLSACT;
 		id = 0; /* whoever is at TCX is before us */
+	} else if (fd != -ENOENT) {
+		/* Pinned by us, and nothing has taken it away. */
+		state.kind = DP_TC_TCX;
+		state.err = fd;
+		return state;
 	}
-	if (kind != DP_TC_NONE && tcx_programs(ifindex, is_ingress(prog), &first, 1) == 1 &&
+	if (state.kind != DP_TC_NONE && tcx_programs(ifindex, is_ingress(prog), &first, 1) == 1 &&
 	    first != id)
-		*ret_ahead = first;
-	return kind;
+		state.ahead_id = first;
+	return state;
 }

@@ -225,8 +225,12 @@ int dp_probe_tcx(void);
 /* attach_tc.c */
 int dp_tc_attach(struct datapath *dp, int ifindex, enum dp_prog prog, struct diag *diag);
 int dp_tc_detach(const char *instance, int ifindex, enum dp_prog prog);
-/* ret_ahead: the id of a TCX program that runs before ours, or 0. */
-enum dp_tc dp_tc_look(const char *instance, int ifindex, enum dp_prog prog, uint32_t *ret_ahead);
+struct dp_tc_state {
+	enum dp_tc kind;
+	uint32_t ahead_id; /* of a TCX program that runs before ours, or 0 */
+	int err;	   /* why the link that is there could not be looked into, or 0 */
+};
+struct dp_tc_state dp_tc_look(const char *instance, int ifindex, enum dp_prog prog);
 /* Takes away what is pinned for interfaces that no longer exist. */
 void dp_tc_forget_gone(const char *instance);
 
