@@ -20,7 +20,8 @@ TEST	?=
 CC	= gcc
 CLANG	?= clang
 PKG	?= pkg-config
-VERSION	:= $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1)
+# Not that of a repository around an unpacked archive of this.
+VERSION	:= $(shell { [ -e .git ] && git describe --tags --always --dirty 2>/dev/null; } || echo 0.1)
 
 ifeq ($(V),1)
 Q =
@@ -60,7 +61,7 @@ ifneq ($(WERROR),0)
 WARN	+= -Werror
 endif
 OPT	?= -O2 -g
-CPPFLAGS += -I. -Iinclude -Iuserspace -I$(O) -D_GNU_SOURCE -DXIPSEC_VERSION='"$(VERSION)"' \
+CPPFLAGS += -I. -Iinclude -Iuserspace -I$(O) -D_GNU_SOURCE \
 	    $(if $(filter 1,$(SYSTEMD)),-DHAVE_SYSTEMD) $(if $(filter 1,$(PCAP)),-DHAVE_PCAP)
 CFLAGS	+= -std=gnu11 $(OPT) $(WARN) -fstack-protector-strong -fno-strict-aliasing
 LDFLAGS	+= -Wl,-z,relro,-z,now
@@ -78,7 +79,9 @@ endif
 
 # ------------------------------------------------------------------- files
 MAINS	= userspace/cli/xipsec.c userspace/daemon/xipsecd.c
-SRCS	= $(filter-out $(MAINS),$(wildcard userspace/*/*.c ike/*.c ike/*/*.c))
+# Only the programs have it, so that another version is one object and two links away.
+VERSION_SRC = userspace/util/version.c
+SRCS	= $(filter-out $(MAINS) $(VERSION_SRC),$(wildcard userspace/*/*.c ike/*.c ike/*/*.c))
 OBJS	= $(SRCS:%.c=$(O)/obj/%.o)
 BPF_SRCS = $(wildcard bpf/*.bpf.c)
 SKELS	= $(BPF_SRCS:bpf/%.bpf.c=$(O)/skel/%.skel.h)
@@ -121,8 +124,19 @@ $(O)/libxipsec.a: $(OBJS)
 	$(say) AR $@
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(O)/xipsec: $(O)/obj/userspace/cli/xipsec.o $(O)/libxipsec.a
-$(O)/xipsecd: $(O)/obj/userspace/daemon/xipsecd.o $(O)/libxipsec.a
+# Looked at by every make, written only when it is another one.
+.PHONY: FORCE
+$(O)/version: FORCE
+	@mkdir -p $(@D)
+	@[ "$$(cat $@ 2>/dev/null)" = '$(VERSION)' ] || echo '$(VERSION)' > $@
+VERSION_OBJ = $(VERSION_SRC:%.c=$(O)/obj/%.o)
+$(VERSION_OBJ): $(VERSION_SRC) $(O)/version
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) $(CPPFLAGS) -DXIPSEC_VERSION='"$(VERSION)"' $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(O)/xipsec: $(O)/obj/userspace/cli/xipsec.o $(VERSION_OBJ) $(O)/libxipsec.a
+$(O)/xipsecd: $(O)/obj/userspace/daemon/xipsecd.o $(VERSION_OBJ) $(O)/libxipsec.a
 $(PROGS):
 	$(say) LD $@
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(O)/libxipsec.a $(LIB_LIBS)
@@ -143,7 +157,7 @@ $(O)/tests/fuzz/%: tests/fuzz/%.c $(SRCS) | $(SKELS)
 		-fno-sanitize-recover=undefined $(LIB_CFLAGS) $< \
 		$$(sed -n '/^.. FUZZ-SOURCES:/,/^[^/]/s,^// *\(FUZZ-SOURCES:\)*,,p' $<) -o $@ $(LIB_LIBS)
 
--include $(OBJS:.o=.d) $(BPF_SRCS:bpf/%.c=$(O)/bpf/%.d) $(O)/bpf/flood.bpf.d \
+-include $(OBJS:.o=.d) $(VERSION_OBJ:.o=.d) $(BPF_SRCS:bpf/%.c=$(O)/bpf/%.d) $(O)/bpf/flood.bpf.d \
 	$(patsubst %,$(O)/obj/%.d,$(basename $(wildcard $(MAINS) bench/*.c bench/filter/*.c \
 	tests/*/*.c tests/*/*/*.c tests/*/*/*/*.c)))
 
@@ -151,7 +165,7 @@ $(O)/tests/fuzz/%: tests/fuzz/%.c $(SRCS) | $(SKELS)
 # `objects` compiles everything and links nothing: what the -Werror builds ask for.
 .PHONY: tests objects fuzzers unit bpftest
 tests: all $(UNIT) $(EXCHANGE) $(BPFTEST)
-objects: $(SKELS) $(OBJS) $(BENCH_FILTER:$(O)/%=$(O)/obj/%.o) $(patsubst %.c,$(O)/obj/%.o,$(wildcard $(MAINS) bench/*.c \
+objects: $(SKELS) $(OBJS) $(VERSION_OBJ) $(BENCH_FILTER:$(O)/%=$(O)/obj/%.o) $(patsubst %.c,$(O)/obj/%.o,$(wildcard $(MAINS) bench/*.c \
 	tests/unit/*.c tests/unit/*/*.c tests/unit/*/*/*.c tests/exchange/*.c tests/bpf/*.c \
 	tests/tools/*.c tests/lib/*.c))
 fuzzers: $(FUZZ)

@@ -10,6 +10,7 @@
 #include "cli/cli.h"
 #include "util/instance.h"
 #include "util/suggest.h"
+#include "util/version.h"
 
 /*
  * --instance counts wherever it stands, so that no command has to know of it.
@@ -72,7 +73,7 @@ int main(int argc, char **argv)
 		return CLI_USAGE;
 	argv++, argc--;
 	if (argc && (!strcmp(argv[0], "--version") || !strcmp(argv[0], "-V"))) {
-		printf("xipsec %s\n", XIPSEC_VERSION);
+		printf("xipsec %s\n", xipsec_version);
 		return CLI_OK;
 	}
 	if (argc && (!strcmp(argv[0], "--help") || !strcmp(argv[0], "-h")))

@@ -43,7 +43,7 @@ struct policy;
 #define PATTERNS_MAX 64
 
 struct daemon_opts {
-	const char *instance;
+	const char *instance, *version;
 	const char *policy;
 	const char *ifaces[PATTERNS_MAX]; /* see links_wanted() */
 	unsigned iface_count;

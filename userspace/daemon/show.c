@@ -90,7 +90,7 @@ static json_t *make_status(struct gather *gather)
 	static struct datapath_iface states[IFACES_MAX]; /* too big for the stack */
 	struct view_status status = {
 		.instance = d->opts.instance,
-		.version = XIPSEC_VERSION,
+		.version = d->opts.version,
 		.policy = d->policy->name,
 		.file = d->policy_path,
 		.backend = sad_backend_name(d->sad),

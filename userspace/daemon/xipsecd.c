@@ -13,6 +13,7 @@
 #include "datapath/datapath.h"
 #include "util/instance.h"
 #include "util/log.h"
+#include "util/version.h"
 
 struct options {
 	struct daemon_opts daemon;
@@ -131,7 +132,7 @@ static int take_option(int opt, struct options *o)
 		o->role.ifindex = atoi(optarg);
 		return -1;
 	case OPT_VERSION:
-		printf("xipsecd %s\n", XIPSEC_VERSION);
+		printf("xipsecd %s\n", xipsec_version);
 		return 0;
 	case 'h':
 		fputs(usage_text, stdout);
@@ -154,7 +155,8 @@ static int teardown(const char *instance)
 
 int main(int argc, char **argv)
 {
-	struct options o = {.daemon = {.instance = "main"}, .level = LVL_INFO};
+	struct options o = {.daemon = {.instance = "main", .version = xipsec_version},
+			    .level = LVL_INFO};
 	static char name[INSTANCE_NAME_MAX + 16] = "xipsecd";
 	int opt, rc;
 
