@@ -4,6 +4,7 @@
  * counters and events that go with them. All of it once with XDP and once at TC
  * ingress, which differ in one thing: TC cannot reach a worker's socket.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -137,6 +138,37 @@ static void our_addresses_come_and_go(void **state)
 	}
 	for (unsigned i = 0; i < 6; i++)
 		assert_int_equal(dp_local_del(host.dp, &keys[i]), 0);
+}
+
+static void expect_me(const char *addr, bool mine)
+{
+	struct testrun_result result = tcp4("203.0.113.5", addr, 23);
+
+	if (mine)
+		expect_fate(result, DROP, BLOCKED);
+	else
+		expect_fate(result, PASS, NONE);
+}
+
+/* A host with more addresses than the map holds, and then with few again: `me` follows. */
+static void more_addresses_than_fit(void **state)
+{
+	static struct xi_addr many[DATAPATH_LOCAL_MAX + 100];
+	struct xi_addr few[2] = {verdict_addr(ME4), verdict_addr("198.51.100.9")};
+	struct xi_addr both[2] = {verdict_addr(ME4), verdict_addr(ME6)}; /* as it was before */
+
+	for (unsigned i = 0; i < DATAPATH_LOCAL_MAX + 100; i++)
+		many[i] = (struct xi_addr){.family = 4, .b = {198, 18, i >> 8, i & 0xff}};
+	many[0] = few[0];
+	assert_int_equal(datapath_set_local(host.dp, many, DATAPATH_LOCAL_MAX + 100), -E2BIG);
+	expect_me(ME4, true);
+	/* A new one beside others that are gone: there is room for it. */
+	assert_int_equal(datapath_set_local(host.dp, few, 2), 0);
+	expect_me(ME4, true);
+	expect_me("198.51.100.9", true);
+	expect_me("198.18.0.1", false);
+	assert_int_equal(datapath_set_local(host.dp, both, 2), 0);
+	expect_me("198.51.100.9", false);
 }
 
 static void filters_count_packets_and_bytes(void **state)
@@ -543,6 +575,7 @@ int main(void)
 		cmocka_unit_test(permit_block_and_no_match),
 		cmocka_unit_test(me_is_only_me),
 		cmocka_unit_test(our_addresses_come_and_go),
+		cmocka_unit_test(more_addresses_than_fit),
 		cmocka_unit_test(filters_count_packets_and_bytes),
 		cmocka_unit_test(clear_text_that_must_be_protected),
 		cmocka_unit_test(pass_through_accepts_and_tells),

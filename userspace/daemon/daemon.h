@@ -115,6 +115,7 @@ struct daemon {
 	uint64_t next_scan_ms; /* when it is next, 0 = not planned */
 	uint64_t verified_ms;  /* when it was last seen that all programs are in place */
 	bool said_too_many;
+	bool said_too_many_addrs;
 
 	struct control *control;
 	struct monitor *monitor; /* NULL while nobody listens */
@@ -187,6 +188,7 @@ bool procs_ready(const struct daemon *d);
 int ifaces_init(struct daemon *d, struct diag *diag);
 /* Attaches what has appeared; refreshes the local addresses. */
 void ifaces_scan(struct daemon *d);
+/* More addresses than there is room for are no failure: it is said. */
 int ifaces_set_local(struct daemon *d);
 /* Reads the local addresses into d->addrs. */
 void ifaces_read_local(struct daemon *d);

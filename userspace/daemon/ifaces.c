@@ -172,7 +172,17 @@ void ifaces_read_local(struct daemon *d)
 
 int ifaces_set_local(struct daemon *d)
 {
-	return datapath_set_local(d->dp, d->addrs, d->addr_count);
+	int rc = datapath_set_local(d->dp, d->addrs, d->addr_count);
+	bool too_many = rc == -E2BIG;
+
+	if (too_many && !d->said_too_many_addrs)
+		log_error("this host has %zu addresses, more than the %d that `me` can stand for: "
+			  "no filter of `me` covers those beyond",
+			  d->addr_count, DATAPATH_LOCAL_MAX);
+	if (!too_many && d->said_too_many_addrs)
+		log_info("`me` stands for all addresses of this host again");
+	d->said_too_many_addrs = too_many;
+	return too_many ? 0 : rc;
 }
 
 /* ------------------------------------------------------------- attaching */

@@ -116,8 +116,10 @@ uint32_t datapath_generation(const struct datapath *dp);
 
 /*
  * The addresses that `me` stands for now. The broadcast addresses of this
- * namespace's links are read here as well. What stays is never absent.
+ * namespace's links are read here as well. What stays is never absent. -E2BIG: there are
+ * more than DATAPATH_LOCAL_MAX, and those that do not fit are not `me`; all others are.
  */
+#define DATAPATH_LOCAL_MAX 4096
 int datapath_set_local(struct datapath *dp, const struct xi_addr *addrs, size_t count);
 
 /*

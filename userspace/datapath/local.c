@@ -4,6 +4,8 @@
  * the links, which cannot be protected. Brought up to date by adding first and
  * deleting then, so that an address that stays is never missing. xi_local_slots
  * follows each change.
+ *
+ * Weak spot: the map has an end. What does not fit is not `me`, and the caller is told.
  */
 #include <errno.h>
 #include <ifaddrs.h>
@@ -22,6 +24,28 @@ struct wanted {
 static int wanted_compare(const void *a, const void *b)
 {
 	return memcmp(a, b, sizeof(struct xi_addr_key));
+}
+
+/* Those of one address beside each other, the one that says `me` first. */
+static int wanted_order(const void *a, const void *b)
+{
+	const struct wanted *left = a, *right = b;
+	int order = wanted_compare(a, b);
+
+	return order ? order
+		     : (left->value.kind != XI_LOCAL_ME) - (right->value.kind != XI_LOCAL_ME);
+}
+
+/* Each address once; one that is both is ours. Returns how many stay. */
+static size_t wanted_settle(struct wanted *wanted, size_t count)
+{
+	size_t kept = 0;
+
+	qsort(wanted, count, sizeof(*wanted), wanted_order);
+	for (size_t i = 0; i < count; i++)
+		if (!kept || wanted_compare(&wanted[kept - 1], &wanted[i]))
+			wanted[kept++] = wanted[i];
+	return kept;
 }
 
 static size_t broadcasts(struct ifaddrs *list, struct wanted *ret)
@@ -116,12 +140,27 @@ static int delete_others(struct datapath *dp, const struct wanted *wanted, size_
 	return err;
 }
 
+/* All that fit, whatever becomes of the others: -E2BIG when some do not. */
+static int put_all(struct datapath *dp, const struct wanted *wanted, size_t count)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		int failed = dp_local_put(dp, &wanted[i].key, wanted[i].value.kind);
+
+		if (failed && failed != -E2BIG)
+			return failed;
+		err = failed ? failed : err;
+	}
+	return err;
+}
+
 int datapath_set_local(struct datapath *dp, const struct xi_addr *addrs, size_t count)
 {
 	struct ifaddrs *list = NULL;
 	struct wanted *wanted;
 	size_t n = 0;
-	int err = 0;
+	int err = 0, full;
 
 	if (dp->pinned && getifaddrs(&list))
 		return -errno;
@@ -136,13 +175,15 @@ int datapath_set_local(struct datapath *dp, const struct xi_addr *addrs, size_t 
 		wanted[n].key.family = addrs[i].family;
 		memcpy(wanted[n].key.addr, addrs[i].b, sizeof(wanted[n].key.addr));
 	}
-	/* In this order an address that is both is ours. */
-	for (size_t i = 0; i < n && !err; i++)
-		err = dp_local_put(dp, &wanted[i].key, wanted[i].value.kind);
-	if (err)
+	n = wanted_settle(wanted, n);
+	err = put_all(dp, wanted, n);
+	if (err && err != -E2BIG)
 		goto out;
-	qsort(wanted, n, sizeof(*wanted), wanted_compare);
+	full = err;
 	err = delete_others(dp, wanted, n);
+	/* Those that are gone have made room. */
+	if (!err && full)
+		err = put_all(dp, wanted, n);
 out:
 	free(wanted);
 	freeifaddrs(list);
