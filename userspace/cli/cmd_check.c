@@ -12,6 +12,7 @@
 
 #include "cli/cli.h"
 #include "cli/compiled.h"
+#include "cli/output.h"
 #include "compile/image.h"
 #include "policy/policy.h"
 
@@ -37,9 +38,7 @@ static void print_json(const struct diag *diag)
 					 or_null(json_integer(e->col), e->col), "text", e->text,
 					 "hint", e->hint ? json_string(e->hint) : json_null());
 
-		json_dumpf(line, stdout, JSON_COMPACT);
-		putchar('\n');
-		json_decref(line);
+		cli_json_line(line, 0);
 	}
 }
 
@@ -51,6 +50,8 @@ static void print_diag(const struct diag *diag, bool json)
 		print_json(diag);
 	if (text)
 		fputs(text, stderr);
+	else if (!json)
+		cli_output_lost();
 	free(text);
 }
 
@@ -112,6 +113,10 @@ int cmd_check(int argc, char **argv)
 	err = policy_load(opt.file, &policy, &diag);
 	if (!err)
 		err = try_compile(policy, &opt.me, add_missing(policy, &diag), &diag);
+	if (err && !diag.errors)
+		diag_add(&diag, DIAG_ERROR, NULL, NULL, "%s: %s", opt.file, strerror(-err));
+	if (cli_diag_cut(&diag))
+		cli_output_lost();
 	print_diag(&diag, opt.json);
 	diag_free(&diag);
 	policy_free(policy);

@@ -12,6 +12,7 @@
 
 #include "cli/cli.h"
 #include "cli/compiled.h"
+#include "cli/output.h"
 #include "compile/words.h"
 #include "policy/policy.h"
 #include "util/addr.h"
@@ -52,13 +53,8 @@ static void print_text(const struct image *image)
 
 static void print_json(const struct image *image)
 {
-	for (size_t i = 0; i < image->count; i++) {
-		json_t *row = view_filter(&image->filters[i], NULL, NULL);
-
-		json_dumpf(row, stdout, JSON_COMPACT);
-		putchar('\n');
-		json_decref(row);
-	}
+	for (size_t i = 0; i < image->count; i++)
+		cli_json_line(view_filter(&image->filters[i], NULL, NULL), 0);
 }
 
 static void print_stats(const struct image *image, const struct cli_times *times, bool json)
@@ -66,11 +62,12 @@ static void print_stats(const struct image *image, const struct cli_times *times
 	json_t *stats = view_image(image, times->load_s, times->compile_s);
 
 	if (json) {
-		json_dumpf(stats, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
-		putchar('\n');
-	} else {
-		view_print_image(stdout, stats);
+		cli_json_line(stats, JSON_REAL_PRECISION(6));
+		return;
 	}
+	if (!stats)
+		cli_output_lost();
+	view_print_image(stdout, stats);
 	json_decref(stats);
 }
 

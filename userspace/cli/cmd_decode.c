@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include "cli/cli.h"
+#include "cli/output.h"
 #include "decode/decode.h"
 #include "decode/text.h"
 #include "util/addr.h"
@@ -86,9 +87,7 @@ static void print_json(const struct decoded *msg)
 	json_object_set_new(root, "problem",
 			    msg->problem ? json_string(msg->problem) : json_null());
 	json_object_set_new(root, "details", details);
-	json_dumpf(root, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);
-	putchar('\n');
-	json_decref(root);
+	cli_json_line(root, JSON_PRESERVE_ORDER);
 }
 
 static void print_line(void *arg, const char *line)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* xipsec print: the canonical text of a policy; it loads to the same policy. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "cli/cli.h"
+#include "cli/compiled.h"
 #include "policy/policy.h"
 
 int cmd_print(int argc, char **argv)
@@ -16,13 +18,9 @@ int cmd_print(int argc, char **argv)
 	if (argc != 2)
 		return cli_usage("print", argc < 2 ? "which policy?" : "too many arguments");
 	err = policy_load(argv[1], &policy, &diag);
-	text = diag_text(&diag);
-	if (text)
-		fputs(text, stderr);
-	free(text);
-	diag_free(&diag);
+	cli_print_diag(&diag);
 	if (err)
-		return CLI_USAGE;
+		return err == -ENOMEM ? CLI_FAILED : CLI_USAGE;
 	text = policy_print(policy);
 	policy_free(policy);
 	if (!text) {

@@ -15,6 +15,7 @@
 
 #include "cli/cli.h"
 #include "cli/compiled.h"
+#include "cli/output.h"
 #include "datapath/testrun.h"
 #include "policy/scalar.h"
 #include "util/pcap.h"
@@ -198,9 +199,7 @@ static void print_packet(const struct replay *r, unsigned long n, enum xi_action
 			 f ? json_string(f->rule_name) : json_null());
 	if (reason)
 		json_object_set_new(line, "reason", json_string(reason));
-	json_dumpf(line, stdout, JSON_COMPACT);
-	putchar('\n');
-	json_decref(line);
+	cli_json_line(line, 0);
 }
 
 static int run_packet(struct replay *r, const struct capture_packet *packet)
@@ -253,9 +252,7 @@ static void print_summary(const struct replay *r)
 			 "block", (json_int_t)r->verdicts[XI_ACT_BLOCK], "secure",
 			 (json_int_t)r->verdicts[XI_ACT_NEGOTIATE], "none",
 			 (json_int_t)r->verdicts[XI_ACT_NONE], "ns_per_packet", ns);
-	json_dumpf(line, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
-	putchar('\n');
-	json_decref(line);
+	cli_json_line(line, JSON_REAL_PRECISION(6));
 }
 
 static int replay(const struct options *opt, const struct image *image, struct capture *capture)

@@ -8,6 +8,7 @@
 
 #include "cli/cli.h"
 #include "cli/compiled.h"
+#include "cli/output.h"
 #include "policy/policy.h"
 #include "util/addr.h"
 
@@ -48,12 +49,23 @@ int cli_policy_args(int argc, char **argv, struct cli_policy_args *ret, bool *st
 	return !rc && !ret->file ? cli_usage(argv[0], "which policy?") : rc;
 }
 
+bool cli_diag_cut(const struct diag *diag)
+{
+	size_t said = 0;
+
+	for (size_t i = 0; i < diag->count; i++)
+		said += diag->entries[i].severity != DIAG_NOTE;
+	return said < diag->errors + diag->warnings;
+}
+
 void cli_print_diag(struct diag *diag)
 {
 	char *text = diag_text(diag);
 
 	if (text)
 		fputs(text, stderr);
+	if (!text || cli_diag_cut(diag))
+		cli_output_lost();
 	free(text);
 	diag_free(diag);
 }

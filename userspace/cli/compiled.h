@@ -31,6 +31,9 @@ struct cli_policy_args {
 /* stats: --stats is taken too; NULL: it is not. CLI_OK, or CLI_USAGE and has said why. */
 int cli_policy_args(int argc, char **argv, struct cli_policy_args *ret, bool *stats);
 
+/* Was there no memory for the words of some of them? */
+bool cli_diag_cut(const struct diag *diag);
+
 /* Prints every entry to stderr, one line each, and empties it. */
 void cli_print_diag(struct diag *diag);
 

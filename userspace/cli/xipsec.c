@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/output.h"
 #include "util/instance.h"
 #include "util/suggest.h"
 #include "util/version.h"
@@ -91,5 +92,5 @@ int main(int argc, char **argv)
 		perror("xipsec: standard output");
 		return CLI_FAILED;
 	}
-	return rc;
+	return cli_output_whole() ? rc : CLI_FAILED;
 }

@@ -11,6 +11,7 @@
 #include "policy/policy.h"
 #include "policy/scalar.h"
 #include "util/addr.h"
+#include "util/memtext.h"
 
 /* Unquoted where that is the same text in every position of the canonical form. */
 static bool is_plain(const char *text)
@@ -317,10 +318,8 @@ static void print_settings(FILE *out, const struct policy *policy)
 
 static char *print(const struct policy *policy, const char *folder)
 {
-	char *text = NULL;
-	size_t len = 0;
-	FILE *out = open_memstream(&text, &len);
-	bool failed;
+	struct memtext text;
+	FILE *out = memtext_open(&text);
 
 	if (!out)
 		return NULL;
@@ -333,12 +332,7 @@ static char *print(const struct policy *policy, const char *folder)
 		print_rule(out, folder, policy, &policy->rules[i]);
 	fprintf(out, "default-response: {enabled: %s}\n",
 		policy->default_response ? "true" : "false");
-	failed = ferror(out);
-	if (fclose(out) || failed) {
-		free(text);
-		return NULL;
-	}
-	return text;
+	return memtext_close(&text, out);
 }
 
 char *policy_print(const struct policy *policy)

@@ -7,6 +7,8 @@
 
 #include <xipsec/diag.h>
 
+#include "util/memtext.h"
+
 void diag_add(struct diag *diag, enum diag_severity severity, const struct diag_loc *loc,
 	      const char *hint, const char *fmt, ...)
 {
@@ -53,9 +55,8 @@ void diag_place(const struct diag_loc *loc, char *buf, size_t size)
 char *diag_text(const struct diag *diag)
 {
 	static const char *const names[] = {"note", "warning", "error"};
-	char *text = NULL;
-	size_t len = 0;
-	FILE *out = open_memstream(&text, &len);
+	struct memtext text;
+	FILE *out = memtext_open(&text);
 
 	if (!out)
 		return NULL;
@@ -75,8 +76,7 @@ char *diag_text(const struct diag *diag)
 			fprintf(out, " (%s)", entry->hint);
 		fputc('\n', out);
 	}
-	fclose(out);
-	return text;
+	return memtext_close(&text, out);
 }
 
 void diag_free(struct diag *diag)

@@ -111,6 +111,44 @@ static char *full_text(void)
 	return text;
 }
 
+/* Half a policy loads, and is another one. */
+static void printing_is_whole_or_nothing(void **state)
+{
+	struct policy *policy = NULL;
+	char *want, *seen, *text = NULL;
+	unsigned lost = 0;
+	bool whole = false;
+	size_t len = 0;
+	FILE *file = open_memstream(&text, &len);
+
+	fputs("policy: p\nfilter-lists:\n  a:\n", file);
+	for (unsigned i = 0; i < 2000; i++)
+		fprintf(file, "    - {src: 10.0.%u.%u, dst: me}\n", i >> 8, i & 255);
+	fclose(file);
+	assert_int_equal(policy_parse(text, strlen(text), "p.yaml", &policy, NULL), 0);
+	free(text);
+	want = policy_print(policy);
+	assert_non_null(want);
+	for (fail_at = 1; !whole; fail_at++) {
+		calls = 0;
+		armed = true;
+		seen = policy_print(policy);
+		armed = false;
+		whole = calls < fail_at; /* nothing failed any more */
+		if (whole)
+			assert_non_null(seen);
+		if (seen)
+			assert_string_equal(seen, want);
+		else
+			lost++;
+		free(seen);
+		assert_true(fail_at < 1000);
+	}
+	assert_true(lost >= 4);
+	free(want);
+	policy_free(policy);
+}
+
 static void loading_survives_each_failed_allocation(void **state)
 {
 	char *text = full_text();
@@ -164,6 +202,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(loading_survives_each_failed_allocation),
+		cmocka_unit_test(printing_is_whole_or_nothing),
 		cmocka_unit_test(printing_survives_each_failed_allocation),
 	};
 
