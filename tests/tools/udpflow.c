@@ -10,6 +10,7 @@
  *
  * `fit` starts with what the interface takes, forbids fragments, listens to what
  * comes back (ICMP), and prints "fits LENGTH" when the stack stops objecting.
+ * UDPFLOW_FROM=PORT in the environment is the port that is sent from.
  * Exit status: 0, 1 failed or too few datagrams, 2 usage.
  */
 #include <errno.h>
@@ -26,6 +27,20 @@
 
 #include <linux/in6.h>
 
+/* True also when nobody asks for a port. */
+static bool bind_from(int fd, int family)
+{
+	const char *from = getenv("UDPFLOW_FROM");
+	struct sockaddr_storage any = {.ss_family = family};
+
+	if (!from)
+		return true;
+	/* The port is at the same place in both. */
+	((struct sockaddr_in *)&any)->sin_port = htons(atoi(from));
+	return !bind(fd, (struct sockaddr *)&any,
+		     family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
+}
+
 static int open_socket(const char *address, const char *port, bool serve, int *ret_family)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_DGRAM,
@@ -37,8 +52,11 @@ static int open_socket(const char *address, const char *port, bool serve, int *r
 		return -1;
 	*ret_family = found->ai_family;
 	fd = socket(found->ai_family, SOCK_DGRAM, 0);
-	err = serve ? bind(fd, found->ai_addr, found->ai_addrlen)
-		    : connect(fd, found->ai_addr, found->ai_addrlen);
+	if (serve)
+		err = bind(fd, found->ai_addr, found->ai_addrlen);
+	else
+		err = !bind_from(fd, found->ai_family) ||
+		      connect(fd, found->ai_addr, found->ai_addrlen);
 	freeaddrinfo(found);
 	return err ? -1 : fd;
 }

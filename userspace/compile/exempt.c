@@ -2,9 +2,11 @@
 /*
  * The built-in filters, as rows that everybody can see and count.
  *
- * IKE: present only with a negotiate action. UDP with the local port 500 or
- * 4500, any address, both directions: our own daemon's ports. Not the remote
- * port: a stranger who sends from port 500 must not get past a block filter.
+ * IKE: present only with a negotiate action. UDP between `me`, local port 500 or
+ * 4500, and any address, both directions: our own daemon's ports. Not the remote
+ * port, and not the ports of others whom this host forwards for: a stranger who
+ * chooses port 500 must not get past a block filter
+ * (docs/decisions/0013-whose-ike-is-exempt.md).
  *
  * Compatibility exemptions (Windows calls the number ipsecexempt):
  *   0: Kerberos, RSVP, multicast, broadcast   1: multicast, broadcast
@@ -58,6 +60,7 @@ static int add_ike(const struct adder *to, enum xi_dir dir, uint8_t family)
 
 		f.proto_given = true;
 		f.proto = PROTO_UDP;
+		f.local_is_me = true;
 		f.local_port_lo = f.local_port_hi = ports[i];
 		err = to->add(to->arg, &f, "exempt:ike");
 		if (err)

@@ -224,14 +224,14 @@ static void ike_is_exempt_where_a_rule_negotiates(void **unused)
 		       "rules: [{name: r, filter-list: list, action: protect, "
 		       "auth: [kerberos]}]\n",
 		       NULL,
-		       "3 exempt:ike in permit 17 0.0.0.0/0:any 0.0.0.0/0:500\n"
-		       "4 exempt:ike in permit 17 0.0.0.0/0:any 0.0.0.0/0:4500\n"
-		       "5 exempt:ike in permit 17 ::/0:any ::/0:500\n"
-		       "6 exempt:ike in permit 17 ::/0:any ::/0:4500\n"
-		       "7 exempt:ike out permit 17 0.0.0.0/0:any 0.0.0.0/0:500\n"
-		       "8 exempt:ike out permit 17 0.0.0.0/0:any 0.0.0.0/0:4500\n"
-		       "9 exempt:ike out permit 17 ::/0:any ::/0:500\n"
-		       "10 exempt:ike out permit 17 ::/0:any ::/0:4500\n"
+		       "5 exempt:ike in permit 17 ::/0:any me6:500\n"
+		       "6 exempt:ike in permit 17 ::/0:any me6:4500\n"
+		       "9 exempt:ike out permit 17 ::/0:any me6:500\n"
+		       "10 exempt:ike out permit 17 ::/0:any me6:4500\n"
+		       "3 exempt:ike in permit 17 0.0.0.0/0:any me4:500\n"
+		       "4 exempt:ike in permit 17 0.0.0.0/0:any me4:4500\n"
+		       "7 exempt:ike out permit 17 0.0.0.0/0:any me4:500\n"
+		       "8 exempt:ike out permit 17 0.0.0.0/0:any me4:4500\n"
 		       "1 r in negotiate any 10.0.0.1:any me4:any\n");
 }
 
