@@ -17,11 +17,13 @@
 
 #include "compile/alive.h"
 #include "util/addr.h"
+#include "util/bits.h"
 #include "util/radix.h"
 
-#define VISITS_MAX  4000000 /* to keep a limit */
-#define VISITS_MOST 400000  /* to tell a number */
-#define LENS	    129
+#define VISITS_MAX    4000000 /* to keep a limit */
+#define VISITS_MOST   400000  /* to tell a number */
+#define VISITS_WITHIN 20000   /* to be certain of one */
+#define LENS	      129
 
 /* The rows of one side as the leaves of a heap: nodes 1 .. 2 * leaves - 1. */
 struct side {
@@ -292,7 +294,7 @@ static uint32_t common(const struct alive *a, size_t remote, size_t local)
 	uint32_t n = 0;
 
 	for (uint32_t w = 0; w < a->words; w++)
-		n += __builtin_popcountll(r[w] & l[w] & ~a->moved[w]);
+		n += bits_set(r[w] & l[w] & ~a->moved[w]);
 	return n;
 }
 
@@ -342,7 +344,7 @@ static uint32_t widest(const struct alive *a, int which)
 		uint32_t n = 0;
 
 		for (uint32_t w = 0; w < a->words; w++)
-			n += __builtin_popcountll(row[w] & ~a->moved[w]);
+			n += bits_set(row[w] & ~a->moved[w]);
 		most = n > most ? n : most;
 	}
 	return most;
@@ -365,6 +367,19 @@ uint32_t alive_most(struct alive *a, bool *ret_exact)
 	local = widest(a, 1);
 	bound = remote < local ? remote : local;
 	return bound < a->limit ? bound : a->limit;
+}
+
+static int end_search(struct alive *a, size_t remote, size_t local, uint32_t n)
+{
+	return 1;
+}
+
+bool alive_within(struct alive *a, uint32_t most)
+{
+	a->most = most;
+	a->visits = 0;
+	a->visits_max = VISITS_WITHIN;
+	return !search(a, 1, 1, end_search);
 }
 
 /* Moves the smallest of the n shapes in a->both until no more than the budget (a->most) is left. */
@@ -405,7 +420,7 @@ static int limit_side(struct alive *a, int which)
 
 		for (uint32_t w = 0; w < a->words; w++) {
 			a->both[w] = row[w] & ~a->moved[w];
-			n += __builtin_popcountll(a->both[w]);
+			n += bits_set(a->both[w]);
 		}
 		if (!move_smallest(a, n))
 			return -ETIME;

@@ -32,6 +32,8 @@ void alive_close(struct alive *alive); /* NULL is fine */
  * where the search would take too long (ret_exact, may be NULL).
  */
 uint32_t alive_most(struct alive *alive, bool *ret_exact);
+/* True when it is certain, without a long search, that no more than `most` are alive anywhere. */
+bool alive_within(struct alive *alive, uint32_t most);
 
 /*
  * Takes shapes out until at most `budget` are alive anywhere: those with few

@@ -22,6 +22,7 @@ struct entry {
 	uint8_t family;
 	bool proto_given, me;
 	uint8_t proto;
+	uint16_t part;	/* of its shape, see split.h */
 	uint32_t shape; /* counted from the space's first; 0 in a dense list */
 	struct xi_rect rect;
 };
@@ -57,6 +58,8 @@ int build_tables(struct image *image, const struct policy *policy, const struct 
  * for their blocks, beside hashes for the other address. 0 or -ENOMEM.
  */
 int whole_plan(const struct entry *entries, size_t count, uint32_t shapes, bool ret[2]);
+/* rows.c: whether a space of so many shapes gets rows. */
+bool rows_wanted(const struct build *build, uint32_t shapes);
 /* rows.c: the rows of one space; entries in order of shape; `whole`: of whole_plan(). */
 int build_rows(struct build *build, struct xi_space *space, const struct entry *entries,
 	       size_t count, const bool whole[2]);

@@ -11,11 +11,12 @@
 #include <string.h>
 
 #include "compile/alive.h"
+#include "compile/sample.h"
 #include "compile/whole.h"
+#include "util/bits.h"
 
-#define SAMPLES	     256
-#define NESTED_TRIES 8
-#define CANDIDATES   (2 * (4 + OWN_DEPTHS) + 3)
+#define SAMPLES	   256
+#define CANDIDATES (2 * (4 + OWN_DEPTHS) + 3)
 
 /* Depths that are tried on every list. All but the first are promised, see keep_promise(). */
 static const uint8_t usual_depths[2][4] = {{0, 16, 24, 32}, {32, 48, 64, 128}};
@@ -37,7 +38,6 @@ static const uint8_t usual_depths[2][4] = {{0, 16, 24, 32}, {32, 48, 64, 128}};
 
 struct chooser {
 	struct rows *rows;
-	uint64_t random;
 	struct xi_pkt pkt[SAMPLES];
 	uint32_t shape[SAMPLES]; /* where the header was drawn from */
 	struct field field[CANDIDATES];
@@ -51,91 +51,14 @@ struct chooser {
 	uint64_t *alive;	    /* of each sample, by the fields taken so far */
 };
 
-static uint32_t draw(struct chooser *c, uint32_t n)
-{
-	c->random = xi_hash_step(c->random + 0x9e3779b97f4a7c15ull, 1);
-	return (c->random >> 16) % n;
-}
-
-/* One side of an entry. */
-struct side {
-	const uint8_t *addr;
-	uint8_t len;
-};
-
-static struct side side_of(const struct entry *e, enum field_of of)
-{
-	if (of == FIELD_REMOTE)
-		return (struct side){e->remote, e->remote_len};
-	return (struct side){e->local, e->me ? 0 : e->local_len};
-}
-
-static bool inside(struct side outer, struct side inner)
-{
-	unsigned bytes = outer.len / 8, bits = outer.len % 8;
-
-	return inner.len > outer.len && !memcmp(outer.addr, inner.addr, bytes) &&
-	       !((outer.addr[bytes] ^ inner.addr[bytes]) & ~(0xff >> bits));
-}
-
-/*
- * An address in a prefix, or in one inside of it, for that is where there are hosts: the first,
- * the last or any.
- */
-static void draw_addr(struct chooser *c, uint8_t out[16], const struct entry *e, enum field_of of)
-{
-	struct side side = side_of(e, of);
-	unsigned bytes = e->family == 6 ? 16 : 4;
-	uint32_t kind = draw(c, 4);
-	int tries = draw(c, 2) ? NESTED_TRIES : 0;
-
-	for (int i = 0; side.len && i < tries; i++) {
-		struct side other = side_of(&c->rows->entries[draw(c, c->rows->count)], of);
-
-		if (inside(side, other))
-			side = other;
-	}
-	for (unsigned i = 0; i < bytes; i++) {
-		unsigned fixed = side.len >= 8 * (i + 1) ? 8 : side.len <= 8 * i ? 0 : side.len % 8;
-		uint8_t rest = kind == 0 ? 0 : kind == 1 ? 0xff : draw(c, 256);
-
-		out[i] = side.addr[i] | (rest & 0xff >> fixed);
-	}
-}
-
 static void draw_samples(struct chooser *c)
 {
-	const struct rows *rows = c->rows;
-
-	for (size_t i = 0; i < SAMPLES; i++) {
-		const struct entry *e = &rows->entries[draw(c, rows->count)];
-		struct xi_pkt *pkt = &c->pkt[i];
-
-		c->shape[i] = e->shape;
-		draw_addr(c, pkt->remote, e, FIELD_REMOTE);
-		draw_addr(c, pkt->local, e, FIELD_LOCAL);
-		pkt->proto = e->proto_given ? e->proto : draw(c, 2) ? 6 : 17;
-		if (pkt->proto != 1 && pkt->proto != 58) {
-			pkt->remote_port = e->rect.x_lo + draw(c, e->rect.x_hi - e->rect.x_lo + 1u);
-			pkt->local_port = e->rect.y_lo + draw(c, e->rect.y_hi - e->rect.y_lo + 1u);
-		}
-	}
+	draw_headers(c->rows->entries, c->rows->count, c->pkt, c->shape, SAMPLES);
+	for (size_t i = 0; i < SAMPLES; i++)
+		c->shape[i] = c->rows->entries[c->shape[i]].shape;
 }
 
 /* ------------------------------------------------------------- candidates */
-
-static uint64_t prefix_word(uint8_t depth)
-{
-	uint8_t bytes[8];
-	uint64_t word;
-
-	for (unsigned i = 0; i < 8; i++)
-		bytes[i] = depth >= 8 * (i + 1) ? 0xff
-			   : depth <= 8 * i	? 0
-						: 0xff << (8 - depth % 8);
-	memcpy(&word, bytes, sizeof(word));
-	return word;
-}
 
 static void add_candidate(struct chooser *c, enum field_of of, uint8_t depth)
 {
@@ -149,8 +72,7 @@ static void add_candidate(struct chooser *c, enum field_of of, uint8_t depth)
 	field->probe.depth = depth;
 	field->probe.mult[0] = key | 1;
 	field->probe.mult[1] = xi_hash_end(key) | 1;
-	field->probe.mask[0] = prefix_word(depth);
-	field->probe.mask[1] = depth > 64 ? prefix_word(depth - 64) : 0;
+	prefix_words(depth, field->probe.mask);
 	if (!field->v6 && of == FIELD_LOCAL)
 		field->probe.mask[0] <<= 32;
 	c->count++;
@@ -214,7 +136,7 @@ static void read_whole(struct chooser *c, size_t k)
 		uint32_t n = 0;
 
 		for (uint32_t w = 0; w < words; w++)
-			n += __builtin_popcountll(whole->rows[i * words + w]);
+			n += bits_set(whole->rows[i * words + w]);
 		c->peak[k] = n > c->peak[k] ? n : c->peak[k];
 	}
 	for (size_t i = 0; i < SAMPLES; i++)
@@ -318,11 +240,11 @@ static uint64_t probe_cost(const struct chooser *c, const uint64_t *row)
 					(row ? row[i * words + w] : ~0ull);
 			uint32_t shape = c->shape[i];
 
-			all += __builtin_popcountll(word);
+			all += bits_set(word);
 			if (w < shape / 64)
-				probes += __builtin_popcountll(word);
+				probes += bits_set(word);
 			else if (w == shape / 64)
-				probes += __builtin_popcountll(word & ((2ull << shape % 64) - 1));
+				probes += bits_set(word & ((2ull << shape % 64) - 1));
 		}
 	}
 	return (probes + all / MISS_SHARE) * each / SAMPLES;
@@ -532,7 +454,6 @@ int choose_fields(struct rows *rows, struct field chosen[XI_PROBE_FIELDS])
 	if (!c)
 		return err;
 	c->rows = rows;
-	c->random = rows->count;
 	c->alive = malloc((size_t)SAMPLES * rows->words * 8);
 	c->first = malloc(XI_SLOTS * sizeof(*c->first));
 	if (!c->alive || !c->first)

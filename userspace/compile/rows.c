@@ -115,11 +115,14 @@ static bool fill(const struct field *field, uint64_t *set, const struct entry *e
 	return false;
 }
 
-/* Marks one shape in the matrix, or in the base row when it is in every slot. */
+/*
+ * Marks one shape, or puts it in the base row when it is in every slot. The matrix has its bit
+ * where it begins and where it ends: ports come in long ranges. See sweep().
+ */
 static bool mark_shape(struct rows *rows, const struct field *field, size_t from, size_t to)
 {
 	uint32_t shape = rows->entries[from].shape;
-	uint64_t bit = 1ull << shape % 64;
+	uint64_t bit = 1ull << shape % 64, before = 0;
 
 	memset(rows->set, 0, SET_WORDS * sizeof(*rows->set));
 	for (size_t i = from; i < to; i++) {
@@ -129,13 +132,25 @@ static bool mark_shape(struct rows *rows, const struct field *field, size_t from
 		}
 	}
 	for (size_t w = 0; w < SET_WORDS; w++) {
-		for (uint64_t left = rows->set[w]; left; left &= left - 1) {
-			size_t slot = 64 * w + __builtin_ctzll(left);
+		uint64_t edges = rows->set[w] ^ (rows->set[w] << 1 | before);
+
+		before = rows->set[w] >> 63;
+		for (; edges; edges &= edges - 1) {
+			size_t slot = 64 * w + __builtin_ctzll(edges);
 
 			rows->matrix[slot * rows->words + shape / 64] |= bit;
 		}
 	}
 	return true;
+}
+
+/* From the edges to what is between them. */
+static void sweep(struct rows *rows)
+{
+	size_t words = rows->words;
+
+	for (size_t at = words; at < XI_SLOTS * words; at++)
+		rows->matrix[at] ^= rows->matrix[at - words];
 }
 
 bool rows_matrix(struct rows *rows, const struct field *field)
@@ -152,6 +167,7 @@ bool rows_matrix(struct rows *rows, const struct field *field)
 			to++;
 		prunes |= mark_shape(rows, field, from, to);
 	}
+	sweep(rows);
 	return prunes;
 }
 
@@ -166,13 +182,22 @@ static uint32_t row_hash(const struct rows *rows, const uint64_t *row)
 	return xi_hash_end(hash);
 }
 
+static bool same_row(const struct rows *rows, const uint64_t *a, const uint64_t *b)
+{
+	uint64_t differs = 0;
+
+	for (uint32_t w = 0; w < rows->words; w++)
+		differs |= a[w] ^ b[w];
+	return !differs;
+}
+
 /* Where the index has this row, or room for it. */
 static uint32_t *find_row(struct rows *rows, const uint64_t *row)
 {
 	for (uint32_t at = row_hash(rows, row);; at++) {
 		uint32_t *number = &rows->index[at % INDEX_SIZE];
 
-		if (!*number || !memcmp(&rows->lines[*number - 1], row, rows->words * 8))
+		if (!*number || same_row(rows, (const uint64_t *)&rows->lines[*number - 1], row))
 			return number;
 	}
 }
@@ -231,7 +256,7 @@ static int try_emit(struct rows *rows, uint16_t *out, uint32_t slots)
 		for (uint32_t w = 0; w < words; w++)
 			row[w] |= rows->base[w];
 		/* Neighbours are often equal. */
-		if (!s || memcmp(row, row - words, words * 8))
+		if (!s || !same_row(rows, row, row - words))
 			line = row_line(rows, row);
 		if (line < 0)
 			return line;
@@ -352,10 +377,10 @@ static int store(struct rows *rows)
 	return 0;
 }
 
-static bool wanted(const struct build *build, const struct xi_space *space)
+bool rows_wanted(const struct build *build, uint32_t shapes)
 {
 	return build->rows != COMPILE_ROWS_NEVER &&
-	       (build->rows == COMPILE_ROWS_ALWAYS || space->shapes > SHAPES_WITHOUT_ROWS);
+	       (build->rows == COMPILE_ROWS_ALWAYS || shapes > SHAPES_WITHOUT_ROWS);
 }
 
 int build_rows(struct build *build, struct xi_space *space, const struct entry *entries,
@@ -371,7 +396,7 @@ int build_rows(struct build *build, struct xi_space *space, const struct entry *
 	int err = -ENOMEM;
 
 	rows.whole = whole;
-	if (!wanted(build, space))
+	if (!rows_wanted(build, space->shapes))
 		return 0;
 	rows.set = malloc(SET_WORDS * sizeof(*rows.set));
 	rows.matrix = malloc((size_t)XI_SLOTS * rows.words * 8);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "compile/dense.h"
+#include "compile/split.h"
 #include "compile/words.h"
 #include "policy/scalar.h"
 #include "util/addr.h"
@@ -78,6 +79,12 @@ static int compare_group(const struct entry *a, const struct entry *b)
 	if (a->local_len != b->local_len)
 		return b->local_len - a->local_len;
 	return b->proto_given - a->proto_given;
+}
+
+/* Entries that stand beside each other: are they of one shape, or part of a shape? */
+static bool same_shape(const struct entry *a, const struct entry *b)
+{
+	return !compare_group(a, b) && a->me == b->me && a->part == b->part;
 }
 
 static int compare_cell(const struct entry *a, const struct entry *b)
@@ -232,6 +239,23 @@ static int add_cell(struct build *build, const struct entry *entries, size_t cou
 	return first < 0 ? first : 0;
 }
 
+/*
+ * The shapes of a group so far, from that of its first entry to that of its last. Of parts of one
+ * shape the first with a match is enough, of an address and `me` it is not.
+ */
+static void mark_group(struct build *build, const struct xi_space *space, const struct entry *first,
+		       const struct entry *last)
+{
+	for (uint32_t s = first->shape; s <= last->shape; s++) {
+		struct xi_shape *shape = build_at(build, SHAPE, struct xi_shape,
+						  space->first_shape + s);
+
+		shape->group_end = last->shape + 1;
+		if (first->me != last->me)
+			shape->flags |= XI_SHAPE_TWIN;
+	}
+}
+
 /* Shapes and cells of one space from its sorted entries. */
 static int add_cells(struct build *build, struct xi_space *space, struct entry *entries,
 		     size_t count)
@@ -243,23 +267,18 @@ static int add_cells(struct build *build, struct xi_space *space, struct entry *
 	for (size_t i = 0; !err && i < count; i = to) {
 		bool new_group = !i || compare_group(&entries[i - 1], &entries[i]);
 
-		if (new_group || entries[i - 1].me != entries[i].me) {
-			if (new_group)
-				group = space->shapes;
+		if (new_group)
+			group = i;
+		if (new_group || !same_shape(&entries[i - 1], &entries[i])) {
 			err = add_shape(build, &entries[i]);
 			if (err)
 				break;
-			space->shapes++;
-			for (size_t s = group; s < space->shapes; s++) {
-				struct xi_shape *shape = build_at(build, SHAPE, struct xi_shape,
-								  space->first_shape + s);
-
-				shape->group_end = space->shapes;
-				if (space->shapes - group > 1)
-					shape->flags |= XI_SHAPE_TWIN;
-			}
+			entries[i].shape = space->shapes++;
+			mark_group(build, space, &entries[group], &entries[i]);
 		}
-		for (to = i; to < count && !compare_cell(&entries[i], &entries[to]); to++)
+		for (to = i; to < count && same_shape(&entries[i], &entries[to]) &&
+			     !compare_cell(&entries[i], &entries[to]);
+		     to++)
 			entries[to].shape = space->shapes - 1;
 		err = add_cell(build, &entries[i], to - i, space->first_shape + space->shapes - 1,
 			       rects);
@@ -311,8 +330,7 @@ static uint32_t number_shapes(struct entry *entries, size_t count)
 	uint32_t shapes = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		shapes += !i || compare_group(&entries[i - 1], &entries[i]) ||
-			  entries[i - 1].me != entries[i].me;
+		shapes += !i || !same_shape(&entries[i - 1], &entries[i]);
 		entries[i].shape = shapes - 1;
 	}
 	return shapes;
@@ -324,8 +342,7 @@ static size_t shape_starts(const struct entry *entries, size_t count, const stru
 	size_t shapes = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		if (i && !compare_group(&entries[i - 1], &entries[i]) &&
-		    entries[i - 1].me == entries[i].me)
+		if (i && same_shape(&entries[i - 1], &entries[i]))
 			continue;
 		starts[shapes++] = &entries[i];
 	}
@@ -383,6 +400,7 @@ static int build_space(struct build *build, unsigned index)
 	struct xi_space space = {.loaded = XI_SPACE_LOADED};
 	struct entry *entries;
 	bool whole[2] = {false, false};
+	struct split_limits limits = {.alive = build->alive_max};
 	uint32_t shapes;
 	size_t count, moved = 0;
 	int err = space_entries(build->image, index, &entries, &count);
@@ -392,11 +410,14 @@ static int build_space(struct build *build, unsigned index)
 		return err;
 	shapes = number_shapes(entries, count);
 	err = whole_plan(entries, count, shapes, whole);
+	limits.remote = whole[0] ? NULL : &depths[index >> 2 & 1];
+	limits.local = whole[1] ? NULL : &depths[index >> 2 & 1];
 	if (!err)
-		err = dense_pick(build, entries, count, shapes,
-				 whole[0] ? NULL : &depths[index >> 2 & 1],
-				 whole[1] ? NULL : &depths[index >> 2 & 1], build->alive_max,
-				 XI_DENSE_MAX, &moved);
+		err = dense_pick(build, entries, count, shapes, limits.remote, limits.local,
+				 build->alive_max, XI_DENSE_MAX, &moved);
+	/* Of later fragments there are too few for it to be worth the time. */
+	if (!err && !moved && !(index & 1) && rows_wanted(build, shapes))
+		err = split_shapes(entries, count, shapes, &limits);
 	space.first_shape = build->tab[XI_TABLE_SHAPE].count;
 	if (!err && moved)
 		err = add_dense(build, &space, entries, count, moved);

@@ -15,7 +15,7 @@ struct space_stats {
 	uint32_t shapes; /* pairs of prefix lengths, with or without a protocol */
 	uint32_t alive;	 /* of those, the most that hold a filter for one packet's addresses */
 	bool exact;	 /* else alive is an upper bound */
-	uint32_t bound;	 /* no lookup tries more shapes */
+	uint32_t bound;	 /* no lookup tries more shapes and parts of shapes (split.h) */
 	uint32_t dense;	 /* filters of a dense list, searched beside in bounded time */
 };
 

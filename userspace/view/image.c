@@ -93,8 +93,8 @@ void view_print_image(FILE *out, const json_t *data)
 	view_table(out, json_object_get(stats, "spaces"), spaces, sizeof(spaces) / sizeof(*spaces));
 	fprintf(out, "\nalive: the most shapes that hold filters for the addresses of one packet; "
 		     "tried at "
-		     "most:\nno lookup tries more; dense: filters that are searched beside them in "
-		     "bounded time\n\n");
+		     "most:\nno lookup tries more, a shape that is kept in parts counted as many; "
+		     "dense:\nfilters that are searched beside them in bounded time\n\n");
 	view_table(out, list, tables, sizeof(tables) / sizeof(*tables));
 	json_decref(list);
 }
