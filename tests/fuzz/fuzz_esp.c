@@ -7,7 +7,7 @@
 // FUZZ-SOURCES: userspace/esp/worker.c userspace/esp/worker_in.c userspace/esp/worker_open.c
 // FUZZ-SOURCES: userspace/esp/worker_out.c userspace/esp/worker_slow.c
 // FUZZ-SOURCES: userspace/esp/xsk.c userspace/util/addr.c
-// FUZZ-SOURCES: userspace/util/algs.c userspace/util/diag.c
+// FUZZ-SOURCES: userspace/util/algs.c userspace/util/diag.c userspace/util/memtext.c
 /*
  * A worker under arbitrary input. The first byte chooses what the rest is:
  *   a frame from the wire, as it is, for an SA of each algorithm;
