@@ -5,7 +5,7 @@
  * Files named by the text are looked for where the golden tests keep theirs.
  */
 // FUZZ-SOURCES: userspace/policy/*.c userspace/util/addr.c userspace/util/algs.c
-// userspace/util/diag.c userspace/util/suggest.c
+// userspace/util/diag.c userspace/util/memtext.c userspace/util/suggest.c
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -111,10 +111,10 @@ struct daemon {
 	struct xi_addr *addrs; /* of this host, as of the last look */
 	size_t addr_count;
 	struct event *link_watch, *link_settle;
-	uint64_t scanned_ms;   /* when all of this was last looked at */
-	uint64_t next_scan_ms; /* when it is next, 0 = not planned */
-	uint64_t verified_ms;  /* when it was last seen that all programs are in place */
-	bool said_too_many;
+	uint64_t scanned_ms;	/* when all of this was last looked at */
+	uint64_t next_scan_ms;	/* when it is next, 0 = not planned */
+	uint64_t verified_ms;	/* when it was last seen that all programs are in place */
+	unsigned ifaces_beyond; /* wanted, and more than there is room for */
 	bool said_too_many_addrs;
 
 	struct control *control;

@@ -289,10 +289,18 @@ static struct iface *place_for(struct daemon *d, const struct link *link)
 		iface = find_name(d, link->name);
 	if (!iface)
 		iface = add(d, link->name);
-	if (!iface && !d->said_too_many)
-		log_error("more than %d interfaces: %s is not filtered", IFACES_MAX, link->name);
-	d->said_too_many |= !iface;
+	d->ifaces_beyond += !iface;
 	return iface;
+}
+
+/* An operator who looks into the log later finds it there, and who looks now in the status. */
+static void say_beyond(struct daemon *d, unsigned before)
+{
+	if (d->ifaces_beyond && !before)
+		log_error("more than %d interfaces: %u are not filtered", IFACES_MAX,
+			  d->ifaces_beyond);
+	else if (before && !d->ifaces_beyond)
+		log_info("there is room for all interfaces again");
 }
 
 /* Somebody may have taken our programs away, or the kind of filtering changed. */
@@ -342,6 +350,7 @@ static int attach_wanted(struct daemon *d, uint64_t budget_ms)
 {
 	uint64_t now = daemon_now_ms();
 	bool verify = now - d->verified_ms >= VERIFY_MS;
+	unsigned beyond = d->ifaces_beyond;
 	struct link *links = NULL;
 	size_t count = 0;
 	int rc = links_list(&links, &count), first = 0;
@@ -349,6 +358,7 @@ static int attach_wanted(struct daemon *d, uint64_t budget_ms)
 	if (rc)
 		return rc;
 	follow(d, links, count);
+	d->ifaces_beyond = 0;
 	for (size_t i = 0; i < count; i++) {
 		struct iface *iface = wanted(d, &links[i]) ? place_for(d, &links[i]) : NULL;
 
@@ -369,6 +379,7 @@ static int attach_wanted(struct daemon *d, uint64_t budget_ms)
 			first = first ? first : rc;
 	}
 	free(links);
+	say_beyond(d, beyond);
 	if (verify)
 		d->verified_ms = now;
 	else

@@ -101,6 +101,8 @@ static json_t *make_status(struct gather *gather)
 		.main_modes = json_array_size(gather->mm),
 		.sas = sad_count(d->sad),
 		.ifaces = ifaces,
+		.beyond = d->ifaces_beyond,
+		.ifaces_max = IFACES_MAX,
 		.roles = roles,
 		.reassembly4 = datapath_reassembles(d->dp, 4),
 		.reassembly6 = datapath_reassembles(d->dp, 6),
@@ -126,8 +128,10 @@ static json_t *make_policy(struct gather *gather)
 	char *text = policy_print(d->policy);
 	json_t *data;
 
+	if (!text)
+		return NULL;
 	data = json_pack("{s:s, s:s, s:I, s:s}", "policy", d->policy->name, "file", d->policy_path,
-			 "generation", (json_int_t)d->generation, "text", text ? text : "");
+			 "generation", (json_int_t)d->generation, "text", text);
 	free(text);
 	return data;
 }
@@ -280,7 +284,8 @@ static void finish(struct gather *gather)
 		return;
 	}
 	data = gather->view->make(gather);
-	answer = json_pack("{s:b, s:o}", "ok", 1, "data", data ? data : json_null());
+	answer = data ? json_pack("{s:b, s:o}", "ok", 1, "data", data)
+		      : json_pack("{s:b, s:s}", "ok", 0, "error", "out of memory");
 	if (answer && gather->pending)
 		json_object_set_new(answer, "incomplete", json_true());
 	control_reply(gather->request, answer);

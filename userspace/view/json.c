@@ -101,7 +101,7 @@ static json_t *roles_json(const struct view_status *status)
 json_t *view_status(const struct view_status *status, const struct view_clock *clock)
 {
 	return json_pack("{s:s, s:s, s:i, s:o, s:I, s:o, s:o, s:I, s:s, s:I, s:I, s:I, s:o, s:o, "
-			 "s:{s:b, s:b}}",
+			 "s:I, s:I, s:{s:b, s:b}}",
 			 "instance", status->instance, "version", status->version, "pid",
 			 status->pid, "started", time_json(status->started_ms, clock), "uptime",
 			 (json_int_t)(clock->mono_ms - status->started_ms) / 1000, "policy",
@@ -109,7 +109,9 @@ json_t *view_status(const struct view_status *status, const struct view_clock *c
 			 (json_int_t)status->generation, "backend", status->backend, "filters",
 			 (json_int_t)status->filters, "main_modes", (json_int_t)status->main_modes,
 			 "quick_modes", (json_int_t)status->sas, "interfaces", ifaces_json(status),
-			 "roles", roles_json(status), "reassembly", "ipv4", status->reassembly4,
+			 "roles", roles_json(status), "interfaces_beyond",
+			 (json_int_t)status->beyond, "interfaces_max",
+			 (json_int_t)status->ifaces_max, "reassembly", "ipv4", status->reassembly4,
 			 "ipv6", status->reassembly6);
 }
 

@@ -61,6 +61,9 @@ static void print_status(FILE *out, const json_t *data)
 	json_array_foreach(json_object_get(data, "interfaces"), i, iface)
 		if (json_is_string(json_object_get(iface, "why")))
 			fprintf(out, "%s: %s\n", text_of(iface, "name"), text_of(iface, "why"));
+	if (json_integer_value(json_object_get(data, "interfaces_beyond")))
+		fprintf(out, "%s more are wanted and NOT FILTERED: there is room for %s\n",
+			text_of(data, "interfaces_beyond"), text_of(data, "interfaces_max"));
 	fputc('\n', out);
 	view_table(out, json_object_get(data, "roles"), roles, sizeof(roles) / sizeof(*roles));
 }

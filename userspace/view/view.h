@@ -56,6 +56,8 @@ struct view_status {
 	size_t filters, main_modes, sas;
 	struct view_iface *ifaces;
 	size_t iface_count;
+	unsigned beyond,
+		ifaces_max; /* interfaces that are wanted and too many, and how many can be */
 	struct view_role *roles;
 	size_t role_count;
 	bool reassembly4, reassembly6; /* fragments are put together before the verdict */

@@ -129,6 +129,30 @@ static void status_says_how_each_interface_is_filtered_and_why(void **state)
 	json_decref(view);
 }
 
+static void status_says_how_many_interfaces_had_no_room(void **state)
+{
+	struct view_status status = {.instance = "main",
+				     .version = "1",
+				     .policy = "p",
+				     .file = "/p",
+				     .backend = "afxdp"};
+	json_t *view = view_status(&status, &clock_at);
+	char *text = printed("status", view);
+
+	assert_null(strstr(text, "NOT FILTERED"));
+	free(text);
+	json_decref(view);
+	status.beyond = 72;
+	status.ifaces_max = 128;
+	view = view_status(&status, &clock_at);
+	text = printed("status", view);
+	assert_non_null(
+		strstr(text, "\n72 more are wanted and NOT FILTERED: there is room for 128"));
+	assert_int_equal(json_integer_value(json_object_get(view, "interfaces_beyond")), 72);
+	free(text);
+	json_decref(view);
+}
+
 static void a_role_that_nothing_asks_for_is_not_needed(void **state)
 {
 	struct view_role roles[] = {
@@ -415,6 +439,7 @@ int main(void)
 		cmocka_unit_test(filters_as_text_have_protocols_by_name_and_icmp_types),
 		cmocka_unit_test(a_role_that_nothing_asks_for_is_not_needed),
 		cmocka_unit_test(status_says_how_each_interface_is_filtered_and_why),
+		cmocka_unit_test(status_says_how_many_interfaces_had_no_room),
 		cmocka_unit_test(doctor_says_yes_no_and_unknown),
 		cmocka_unit_test(stats_add_up_bpf_and_workers_by_reason),
 		cmocka_unit_test(peers_sum_up_their_sas),
