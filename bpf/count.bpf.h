@@ -60,27 +60,76 @@ static __always_inline void xi_count_total(const struct xi_run *run)
 	}
 }
 
-static __always_inline void xi_count_filter(const struct xi_run *run)
+/* One hit of the filter whose counters are at `index`. */
+static __always_inline void xi_count_hit(__u32 index, const struct xi_hit *hit, bool shared)
 {
-	struct xi_filter_count *count;
-	__u32 index = run->filter_idx, row = bpf_get_smp_processor_id();
+	struct xi_filter_count *count = xi_at(xi_counts, index);
 
-	if (index >= run->filters)
-		return;
-	if (run->list_flags & XI_LIST_SHARED)
-		row &= XI_SHARED_ROWS - 1;
-	index += row * run->filters;
-	count = bpf_map_lookup_elem(&xi_counts, &index);
 	if (!count)
 		return;
-	if (run->list_flags & XI_LIST_SHARED) {
+	if (shared) {
 		__sync_fetch_and_add(&count->hits.packets, 1);
-		__sync_fetch_and_add(&count->hits.bytes, run->pkt.len);
+		__sync_fetch_and_add(&count->hits.bytes, hit->bytes);
 	} else {
 		count->hits.packets++;
-		count->hits.bytes += run->pkt.len;
+		count->hits.bytes += hit->bytes;
 	}
-	count->hits.last_ns = XI_COUNT_NOW();
+	/* Only in shared rows, and from logs, can an earlier hit come later. */
+	if (count->hits.last_ns < hit->ns)
+		count->hits.last_ns = hit->ns;
+}
+
+/*
+ * A full log goes to the counters whose row begins at `row`. None of the sixteen
+ * loads waits for another: that is what the log is for. Global: verified once.
+ */
+__noinline int xi_hit_log_empty(struct xi_hit_log *log, __u32 row, __u32 shared)
+{
+	if (!log)
+		return -EINVAL;
+	log->rounds++;
+	barrier();
+	for (int i = 0; i < XI_HIT_LOG; i++)
+		xi_count_hit(row + log->hit[i].filter_idx, &log->hit[i], shared);
+	barrier();
+	log->held = 0;
+	log->rounds++;
+	return 0;
+}
+
+/* Readers look at xi_hit_log.held: it follows what it speaks of. */
+static __always_inline void xi_hit_log_add(__u32 cpu, const struct xi_hit *hit, __u32 row,
+					   bool shared)
+{
+	struct xi_hit_log *log = xi_at(xi_hit_log, cpu);
+	__u32 at;
+
+	if (!log)
+		return;
+	at = log->held & (XI_HIT_LOG - 1);
+	log->hit[at] = *hit;
+	barrier();
+	log->held = at + 1;
+	if (at == XI_HIT_LOG - 1)
+		xi_hit_log_empty(log, row, shared);
+}
+
+static __always_inline void xi_count_filter(const struct xi_run *run)
+{
+	struct xi_hit hit = {.filter_idx = run->filter_idx, .bytes = run->pkt.len};
+	__u32 cpu = bpf_get_smp_processor_id(), row = cpu;
+	bool shared = run->list_flags & XI_LIST_SHARED;
+
+	if (hit.filter_idx >= run->filters)
+		return;
+	if (shared)
+		row &= XI_SHARED_ROWS - 1;
+	row *= run->filters;
+	hit.ns = XI_COUNT_NOW();
+	if (run->list_flags & XI_LIST_HIT_LOG)
+		xi_hit_log_add(cpu, &hit, row, shared);
+	else
+		xi_count_hit(row + hit.filter_idx, &hit, shared);
 }
 
 /* Once a packet, when the classifier has decided. */

@@ -12,7 +12,8 @@
 /* Written before the load, constant to the verifier. */
 const volatile __u32 xi_list_slot;
 
-/* BPF: see struct xi_filter_count. */
+/* BPF: see struct xi_filter_count and struct xi_hit_log. */
 XI_LIST_TABLE(xi_counts, struct xi_filter_count);
+XI_LIST_TABLE(xi_hit_log, struct xi_hit_log);
 
 #endif

@@ -134,10 +134,11 @@ struct xi_list {
 	 */
 	__u32 frag_bound[XI_DIR_MAX][2];
 };
-#define XI_LIST_LOADED	  0x1 /* there is one */
-#define XI_LIST_NEGOTIATE 0x2 /* it has a negotiate filter */
-#define XI_LIST_IFACE	  0x4 /* some filter names a class of interface */
-#define XI_LIST_SHARED	  0x8 /* CPUs share the rows of xi_counts */
+#define XI_LIST_LOADED	  0x1  /* there is one */
+#define XI_LIST_NEGOTIATE 0x2  /* it has a negotiate filter */
+#define XI_LIST_IFACE	  0x4  /* some filter names a class of interface */
+#define XI_LIST_SHARED	  0x8  /* CPUs share the rows of xi_counts */
+#define XI_LIST_HIT_LOG	  0x10 /* hits go to xi_hit_log first */
 
 #define XI_INSTANCE_LEN 32
 
@@ -212,6 +213,27 @@ struct xi_filter_count {
 XI_ASSERT_SIZE(struct xi_filter_count, 32);
 #define XI_CPU_CARRIED 0xffffffffu
 #define XI_SHARED_ROWS 8
+
+/*
+ * xi_hit_log: the hits that are not in xi_counts yet, one element for every possible CPU. In a list
+ * so long that no cache near the CPU holds its counters, each packet would wait for one line
+ * from memory; this way XI_HIT_LOG lines are fetched at the same time, once for as many packets.
+ * Whoever reads xi_counts adds what is here.
+ */
+#define XI_HIT_LOG 16
+struct xi_hit {
+	__u32 filter_idx;
+	__u32 bytes;
+	__u64 ns; /* as xi_hits.last_ns */
+};
+
+struct xi_hit_log {
+	__u32 held;   /* the first so many hits are not in xi_counts */
+	__u32 rounds; /* how often they went there, times two; odd: they are going */
+	__u64 pad[7];
+	struct xi_hit hit[XI_HIT_LOG];
+};
+XI_ASSERT_SIZE(struct xi_hit_log, 320);
 
 /* ------------------------------------------------------------ addresses */
 

@@ -4,6 +4,7 @@
  * of the filters that stay (same.c) over to the next list.
  */
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,9 @@
 
 /* Above this the CPUs share rows. Tests set it. */
 size_t dp_counts_budget = 64u << 20;
+
+/* A row up to this stays in the caches near its CPU: no log of hits. Tests set it. */
+size_t dp_counts_near = 256u << 10;
 
 /* Rows that programs write to. */
 static size_t live_rows(size_t filters, bool *ret_shared)
@@ -32,10 +36,10 @@ size_t dp_counts_rows(size_t filters)
 
 uint32_t dp_counts_flags(size_t filters)
 {
-	bool shared;
+	bool shared, far = filters * sizeof(struct xi_filter_count) > dp_counts_near;
 
 	live_rows(filters, &shared);
-	return shared ? XI_LIST_SHARED : 0;
+	return (shared ? XI_LIST_SHARED : 0) | (far ? XI_LIST_HIT_LOG : 0);
 }
 
 void dp_counts_clear(struct dp_slot *slot, const struct image *image)
@@ -43,6 +47,7 @@ void dp_counts_clear(struct dp_slot *slot, const struct image *image)
 	struct xi_filter_count *row = slot->table[DP_TABLE_COUNTS].mem;
 	size_t rows = dp_counts_rows(image->count);
 
+	memset(slot->table[DP_TABLE_HIT_LOG].mem, 0, dp_hit_log_cpus() * sizeof(struct xi_hit_log));
 	memset(row, 0, rows * image->count * sizeof(*row));
 	for (size_t r = 0; r < rows; r++)
 		for (size_t i = 0; i < image->count; i++, row++) {
@@ -51,6 +56,7 @@ void dp_counts_clear(struct dp_slot *slot, const struct image *image)
 		}
 }
 
+/* What xi_counts has for a filter. */
 static struct xi_hits sum_of(const struct dp_slot *slot, size_t filters, size_t index)
 {
 	const struct xi_filter_count *rows = slot->table[DP_TABLE_COUNTS].mem;
@@ -68,6 +74,28 @@ static struct xi_hits sum_of(const struct dp_slot *slot, size_t filters, size_t 
 	return sum;
 }
 
+/*
+ * All hits of all filters. A CPU that does not get on while it moves its log (a
+ * virtual one may be stopped there) is not waited for for ever.
+ */
+static int read_all(const struct dp_slot *slot, size_t filters, struct xi_hits *ret)
+{
+	struct dp_hit_look *look = dp_hit_log_open(slot);
+
+	if (!look)
+		return -ENOMEM;
+	for (unsigned tries = 0; tries < 100; tries++) {
+		dp_hit_log_look(slot, look);
+		for (size_t i = 0; i < filters; i++)
+			ret[i] = sum_of(slot, filters, i);
+		if (dp_hit_log_add(slot, look, ret, filters))
+			break;
+		sched_yield();
+	}
+	free(look);
+	return 0;
+}
+
 int datapath_filter_counts(struct datapath *dp, struct xi_hits *ret, size_t count)
 {
 	uint32_t slot = dp->ctl->active & 1, filters = dp->ctl->list[slot].filters;
@@ -78,11 +106,7 @@ int datapath_filter_counts(struct datapath *dp, struct xi_hits *ret, size_t coun
 	if (count != filters)
 		return -ERANGE;
 	err = dp_settle(dp);
-	if (err)
-		return err;
-	for (uint32_t i = 0; i < filters; i++)
-		ret[i] = sum_of(&dp->slot[slot], filters, i);
-	return 0;
+	return err ? err : read_all(&dp->slot[slot], filters, ret);
 }
 
 /* --------------------------------------------------------------- carry over */
@@ -104,12 +128,18 @@ void dp_counts_carry(struct datapath *dp, uint32_t from, uint32_t to, const uint
 {
 	uint32_t n_from = dp->ctl->list[from].filters, n_to = dp->ctl->list[to].filters;
 	struct xi_filter_count *last = dp->slot[to].table[DP_TABLE_COUNTS].mem;
+	struct xi_hits *hits = calloc(n_from + 1, sizeof(*hits));
 
+	/* Best effort, see carry() in swap.c. */
+	if (!hits || read_all(&dp->slot[from], n_from, hits))
+		goto out;
 	/* The last row is one that no CPU touches. */
 	last += (dp_counts_rows(n_to) - 1) * n_to;
 	for (uint32_t i = 0; i < n_to; i++)
 		if (was[i] < n_from)
-			last[i].hits = sum_of(&dp->slot[from], n_from, was[i]);
+			last[i].hits = hits[was[i]];
+out:
+	free(hits);
 }
 
 /* ------------------------------------------------------------- per CPU sums */

@@ -53,9 +53,8 @@ enum dp_map { DP_MAPS(DP_X) DP_MAP_MAX };
 enum dp_prog { DP_PROGS(DP_X) DP_PROG_MAX };
 #undef DP_X
 
-/* The tables of a list: the classifier's, and the counters at index XI_TABLE_MAX. */
-#define DP_TABLE_COUNTS XI_TABLE_MAX
-#define DP_TABLE_MAX	(XI_TABLE_MAX + 1)
+/* The tables of a list: the classifier's, and behind them the counters. */
+enum { DP_TABLE_COUNTS = XI_TABLE_MAX, DP_TABLE_HIT_LOG, DP_TABLE_MAX };
 
 struct dp_table {
 	int fd;
@@ -108,7 +107,7 @@ struct datapath {
 /* names.c */
 const char *dp_map_name(unsigned map);
 const char *dp_prog_name(enum dp_prog prog);
-const char *dp_table_name(unsigned table); /* DP_TABLE_COUNTS too */
+const char *dp_table_name(unsigned table); /* the counters' too */
 
 /*
  * log.c: collects what libbpf and libxdp print on this thread from begin to end,
@@ -170,15 +169,32 @@ int dp_grace(struct datapath *dp);
 int dp_settle(struct datapath *dp);
 
 /* counters.c */
-extern size_t dp_counts_budget;
+extern size_t dp_counts_budget, dp_counts_near;
 size_t dp_counts_rows(size_t filters);	  /* of xi_counts, the last one included */
-uint32_t dp_counts_flags(size_t filters); /* XI_LIST_SHARED or 0 */
+uint32_t dp_counts_flags(size_t filters); /* XI_LIST_SHARED, XI_LIST_HIT_LOG */
 void dp_counts_clear(struct dp_slot *slot, const struct image *image);
 /* For each filter its place in the list of a slot, or XI_NO_FILTER; NULL without memory. */
 uint32_t *dp_counts_match(const struct datapath *dp, uint32_t from, const struct xi_filter *fresh,
 			  size_t count, size_t *ret_kept);
 /* Gives filters what the same ones counted in another slot. Doing it twice does no harm. */
 void dp_counts_carry(struct datapath *dp, uint32_t from, uint32_t to, const uint32_t *was);
+
+/*
+ * hit_log.c: reading xi_counts under traffic. First look(), then sum up xi_counts and add() what
+ * is logged, until that returns true; what an earlier reader saw is then in it, too.
+ */
+struct dp_hit_look {
+	uint32_t applied; /* from this round on all that was logged at first is in xi_counts */
+	uint32_t before;  /* round, when the sum was begun */
+	uint32_t held;
+	struct xi_hit hit[XI_HIT_LOG];
+};
+size_t dp_hit_log_cpus(void); /* elements of xi_hit_log */
+/* One element for every CPU, to be freed; NULL without memory. */
+struct dp_hit_look *dp_hit_log_open(const struct dp_slot *slot);
+void dp_hit_log_look(const struct dp_slot *slot, struct dp_hit_look *look);
+bool dp_hit_log_add(const struct dp_slot *slot, struct dp_hit_look *look, struct xi_hits *sums,
+		    size_t filters);
 
 /* ring.c */
 int dp_ring_open(struct datapath *dp);

@@ -11,6 +11,7 @@ static const char *const prog_names[] = {DP_PROGS(DP_X)};
 static const char *const table_names[] = {
 #include <xipsec/tables.def>
 	"xi_counts",
+	"xi_hit_log",
 };
 #undef XI_TABLE
 

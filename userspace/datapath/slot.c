@@ -45,6 +45,8 @@ static size_t elements(const struct image *image, unsigned table)
 
 	if (table < XI_TABLE_MAX)
 		return image->tables[table].count;
+	if (table == DP_TABLE_HIT_LOG)
+		return dp_hit_log_cpus();
 	count = dp_counts_rows(image->count) * image->count;
 	return count ? count : 1;
 }
@@ -74,7 +76,10 @@ static size_t capacity_for(size_t count, size_t value_size)
 
 int dp_room_for(const struct image *image, struct dp_room *ret)
 {
-	struct dp_room room = {.value_size[DP_TABLE_COUNTS] = sizeof(struct xi_filter_count)};
+	struct dp_room room = {
+		.value_size[DP_TABLE_COUNTS] = sizeof(struct xi_filter_count),
+		.value_size[DP_TABLE_HIT_LOG] = sizeof(struct xi_hit_log),
+	};
 
 	for (unsigned i = 0; i < DP_TABLE_MAX; i++) {
 		size_t count = elements(image, i);
