@@ -4,7 +4,11 @@
  * all. Within the band of rules a better filter's remote prefix lies inside the
  * other's, and where those are equal its local one does. So filters stand in a
  * tree of remote prefixes and, in each of its nodes, in cells of one local prefix
- * (reach_index.c). Three steps, each only for what the one before left open:
+ * (reach_index.c). Where the prefixes inside a node may fill it, the first question is
+ * whether their filters take everything, or all of one protocol, whatever its own
+ * ask for: then all of those are unreachable at once. Long lists often have two
+ * halves of everything and thousands of filters around them. Else three steps for
+ * each filter, each only for what the one before left open:
  *
  *  1. Do the better ones of its own cell, with `me` and the built-in filters,
  *     cover it? Where longer prefixes leave room beside them, that decides both
@@ -27,11 +31,21 @@
 /* No single filter may use more of the budget than this part. */
 #define SHARE 16
 
+/* Is everything of a protocol in a node taken by the nodes inside it, and by whom? */
+struct sealed {
+	enum { NOT_ASKED, OPEN, SEALED } state;
+	uint32_t by[REACH_NAMED], by_count;
+};
+#define ANY_PROTO 256
+
 struct search {
 	struct reach_index index;
 	const struct compile_opts *opts;
 	struct reach_walk walk;
+	uint32_t mine; /* place of walk.f in the list */
 	bool thorough; /* the second pass */
+	/* The node at hand, for whole packets and for later fragments. */
+	struct sealed sealed[2][ANY_PROTO + 1];
 };
 
 /* The filter under question and where it stands. */
@@ -72,7 +86,6 @@ static void take(struct search *s, const struct kind *kind, uint32_t first, uint
 {
 	struct reach_walk *w = &s->walk;
 	const struct filter *f = w->f;
-	uint32_t mine = f - w->filters;
 	bool ports = !kind->frag && f->proto_given && proto_has_ports(f->proto);
 
 	if (w->err || w->steps < end - first) {
@@ -83,7 +96,7 @@ static void take(struct search *s, const struct kind *kind, uint32_t first, uint
 	for (uint32_t i = first; i < end && !w->err; i++) {
 		const struct filter *other = &s->index.sorted[i];
 
-		if (s->index.order[i] < mine && sees(other, kind) &&
+		if (s->index.order[i] < s->mine && sees(other, kind) &&
 		    overlaps(&other->local, &f->local) &&
 		    (!f->proto_given || !other->proto_given || f->proto == other->proto) &&
 		    (!ports || ports_meet(other, f)))
@@ -187,6 +200,81 @@ static bool kind_covered(struct search *s, const struct place *p, const struct k
 	return reach_covered(w, &w->f->remote, 0) && !w->err;
 }
 
+/* A filter of this node that asks for nothing more than perhaps a protocol. */
+static struct filter open_filter(const struct reach_node *node, unsigned proto)
+{
+	return (struct filter){.dir = node->dir,
+			       .band = XI_BAND_RULES,
+			       .action = XI_ACT_BLOCK,
+			       .family = node->remote.addr.family,
+			       .remote = node->remote,
+			       .local.addr.family = node->remote.addr.family,
+			       .proto_given = proto != ANY_PROTO,
+			       .proto = proto & 0xff,
+			       .remote_port_hi = 65535,
+			       .local_port_hi = 65535,
+			       .icmp_type = -1,
+			       .icmp_code = -1,
+			       .iface_class = -1};
+}
+
+static bool kind_sealed(struct search *s, const struct reach_node *node, const struct kind *kind)
+{
+	const struct place p = {.node = node};
+
+	s->walk.frag = kind->frag;
+	s->walk.pool.count = 0;
+	take_special(s, kind);
+	return covered_below(s, &p, node, kind, 0) && !s->walk.err;
+}
+
+static void name_takers(const struct reach_walk *w, uint32_t by[REACH_NAMED], uint32_t *ret_count)
+{
+	*ret_count = w->used_count;
+	for (size_t i = 0; i < w->used_count && i < REACH_NAMED; i++)
+		by[i] = w->used[i];
+}
+
+/* What is not found out for want of steps is asked of each filter, and in the second pass. */
+static const struct sealed *seal(struct search *s, const struct reach_node *node, bool frag,
+				 unsigned proto)
+{
+	const struct filter all = open_filter(node, proto);
+	struct sealed *sealed = &s->sealed[frag][proto];
+	struct reach_walk *w = &s->walk;
+
+	if (sealed->state != NOT_ASKED)
+		return sealed;
+	sealed->state = SEALED;
+	w->f = &all;
+	w->used_count = 0;
+	s->mine = UINT32_MAX; /* behind all others */
+	for (int i = 0; i < (s->index.classes ? 4 : 2) && sealed->state == SEALED; i++) {
+		struct kind kind = {.frag = frag, .me = i & 1, .iface_class = i >> 1};
+
+		if (!kind_sealed(s, node, &kind))
+			sealed->state = OPEN;
+	}
+	name_takers(w, sealed->by, &sealed->by_count);
+	if (w->err == -EAGAIN)
+		w->err = 0;
+	return sealed;
+}
+
+/* Is all taken that this filter of the node could ask for? NULL: perhaps not. */
+static const struct sealed *sealed_for(struct search *s, const struct reach_node *node, bool frag,
+				       const struct filter *f)
+{
+	const struct sealed *sealed;
+
+	if (!node->filled)
+		return NULL;
+	sealed = seal(s, node, frag, ANY_PROTO);
+	if (sealed->state != SEALED && f->proto_given)
+		sealed = seal(s, node, frag, f->proto);
+	return sealed->state == SEALED ? sealed : NULL;
+}
+
 static bool always_me(const struct search *s, const struct filter *f)
 {
 	if (f->local_is_me)
@@ -238,11 +326,19 @@ static bool is_covered(struct search *s, const struct place *p, bool frag)
 
 /* ------------------------------------------------------------------ filters */
 
+/* One filter, whose place in the list is s->mine. */
 static void find_one(struct search *s, const struct place *p, struct reach *ret)
 {
+	const uint32_t index = s->index.order[p->at];
+	const struct filter *f = &s->walk.filters[index];
+	const struct sealed *whole = sealed_for(s, p->node, false, f);
+	bool later = whole && reach_sees(f, true) && sealed_for(s, p->node, true, f);
 	struct reach_walk *w = &s->walk;
-	bool covered = is_covered(s, p, false);
+	bool covered;
 
+	w->f = f;
+	s->mine = index;
+	covered = whole || is_covered(s, p, false);
 	ret->state = REACH_DECIDES;
 	if (w->err) {
 		ret->state = REACH_UNKNOWN;
@@ -251,10 +347,13 @@ static void find_one(struct search *s, const struct place *p, struct reach *ret)
 	if (!covered)
 		return;
 	ret->state = REACH_NEVER;
-	ret->by_count = w->used_count;
-	for (size_t i = 0; i < w->used_count && i < REACH_NAMED; i++)
-		ret->by[i] = w->used[i];
-	if (!reach_sees(w->f, true) || is_covered(s, p, true))
+	if (whole) {
+		memcpy(ret->by, whole->by, sizeof(ret->by));
+		ret->by_count = whole->by_count;
+	} else {
+		name_takers(w, ret->by, &ret->by_count);
+	}
+	if (later || !reach_sees(f, true) || is_covered(s, p, true))
 		return;
 	ret->state = w->err ? REACH_UNKNOWN : REACH_FRAGMENTS;
 }
@@ -263,12 +362,9 @@ static void find_one(struct search *s, const struct place *p, struct reach *ret)
 static uint64_t find_one_within(struct search *s, const struct place *p, uint64_t share,
 				struct reach *ret)
 {
-	uint32_t index = s->index.order[p->at];
-
-	s->walk.f = &s->walk.filters[index];
 	s->walk.steps = share;
 	s->walk.err = 0;
-	find_one(s, p, &ret[index]);
+	find_one(s, p, &ret[s->index.order[p->at]]);
 	return share - s->walk.steps;
 }
 
@@ -279,6 +375,8 @@ static int pass(struct search *s, uint64_t *left, uint64_t most, struct reach *r
 
 	for (size_t n = 0; n < s->index.node_count; n++) {
 		p.node = &s->index.nodes[n];
+		if (p.node->filled)
+			memset(s->sealed, 0, sizeof(s->sealed));
 		for (uint32_t c = p.node->first; c < p.node->first + p.node->count; c++) {
 			p.cell = &s->index.cells[c];
 			for (p.at = p.cell->first; p.at < p.cell->first + p.cell->count; p.at++) {

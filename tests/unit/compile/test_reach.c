@@ -111,6 +111,49 @@ static void halves_of_a_network_cover_it(void **unused)
 	expect_reach(six, NULL, "whole", REACH_NEVER, "right left");
 }
 
+/* What the halves of a network take, whatever its own filters ask for, is asked once for all. */
+static void halves_take_one_protocol_or_our_own_addresses(void **unused)
+{
+#define HALVES(rest)                                                                               \
+	"filter-lists:\n" ENTRY("left", "{src: 10.0.0.0/9, mirrored: false, " rest "}")            \
+		ENTRY("right", "{src: 10.128.0.0/9, mirrored: false, " rest "}")
+#define WHOLE(rest)                                                                                \
+	ENTRY("whole", "{src: 10.0.0.0/8, mirrored: false, " rest "}")                             \
+	"rules:\n" RULE("left", "permit") RULE("right", "permit") RULE("whole", "block")
+
+	expect_reach(HALVES("dst: me, proto: tcp") WHOLE("dst: me, proto: tcp, dst-port: 80"), NULL,
+		     "whole", REACH_NEVER, "left right");
+	expect_reach(HALVES("dst: me, proto: tcp") WHOLE("dst: me, proto: udp, dst-port: 80"), NULL,
+		     "whole", REACH_DECIDES, "");
+	expect_reach(HALVES("dst: me, proto: tcp") WHOLE("dst: me"), NULL, "whole", REACH_DECIDES,
+		     "");
+	expect_reach(HALVES("dst: me") WHOLE("dst: me, proto: udp, dst-port: 80"), NULL, "whole",
+		     REACH_NEVER, "left right");
+	/* Who is not `me` is left to it. */
+	expect_reach(HALVES("dst: me") WHOLE("dst: any, proto: udp, dst-port: 80"), NULL, "whole",
+		     REACH_DECIDES, "");
+	expect_reach(HALVES("dst: 192.0.2.0/24") WHOLE("dst: me"), NULL, "whole", REACH_DECIDES,
+		     "");
+	expect_reach(HALVES("dst: 0.0.0.0/0") WHOLE("dst: me, proto: tcp"), NULL, "whole",
+		     REACH_NEVER, "left right");
+}
+
+/* All ports of TCP, permitted: of a later fragment that shows none, nobody but a block filter. */
+static void halves_take_all_but_later_fragments(void **unused)
+{
+	expect_reach(
+		"filter-lists:\n" ENTRY("low", "{src: [10.0.0.0/9, 10.128.0.0/9], dst: any, "
+					       "proto: tcp, dst-port: 0-1023, mirrored: false}")
+			ENTRY("high", "{src: [10.0.0.0/9, 10.128.0.0/9], dst: any, proto: tcp, "
+				      "dst-port: 1024-65535, mirrored: false}")
+				ENTRY("whole",
+				      "{src: 10.0.0.0/8, dst: any, proto: tcp, "
+				      "dst-port: 80, mirrored: false}") "rules:\n" RULE("low",
+											"permit")
+					RULE("high", "permit") RULE("whole", "block"),
+		NULL, "whole", REACH_FRAGMENTS, "low high low high");
+}
+
 static void a_builtin_exemption_takes_a_rule_for_the_same_port(void **unused)
 {
 	/* A negotiate action brings the exemption of IKE along. */
@@ -412,6 +455,8 @@ int main(void)
 		cmocka_unit_test(a_port_range_is_covered_by_smaller_ones),
 		cmocka_unit_test(a_block_filter_may_be_left_with_later_fragments),
 		cmocka_unit_test(halves_of_a_network_cover_it),
+		cmocka_unit_test(halves_take_one_protocol_or_our_own_addresses),
+		cmocka_unit_test(halves_take_all_but_later_fragments),
 		cmocka_unit_test(a_builtin_exemption_takes_a_rule_for_the_same_port),
 		cmocka_unit_test(every_icmp_type_given_leaves_nothing),
 		cmocka_unit_test(of_two_port_sets_the_union_is_two_dimensional),
