@@ -159,7 +159,7 @@ struct xi_ctl {
 	__u32 out_forms; /* XI_FORM_* bits in use in xi_sa_out: probe only these */
 	__u32 flags;	 /* XI_CTL_* */
 	__u32 settled;	 /* the generation that has its predecessor's counters */
-	__u32 pad;
+	__u32 netns;	 /* inode of the network namespace that is filtered, 0: not known */
 	char instance[XI_INSTANCE_LEN]; /* whose programs use this map, NUL-terminated */
 };
 XI_ASSERT_SIZE(struct xi_ctl, 128);

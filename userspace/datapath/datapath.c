@@ -201,6 +201,7 @@ int datapath_open(const struct datapath_opts *opts, struct datapath **ret, struc
 	/* Whoever ran before may have left his choice and his dead workers' SAs. */
 	dp->nf_tried = opts->no_reassembly;
 	dp->ctl->flags = opts->owns_esp ? XI_CTL_OWNS_ESP : 0;
+	dp->ctl->netns = dp_netns();
 	*ret = dp;
 	dp = NULL;
 out:
@@ -239,23 +240,30 @@ void datapath_close(struct datapath *dp)
 	free(dp);
 }
 
-int datapath_teardown(const char *instance, struct diag *diag)
+/* The namespace that this instance filters, 0 if nothing says so. */
+static uint32_t netns_of(const char *instance)
 {
-	struct if_nameindex *ifs;
+	struct xi_ctl ctl = {0};
+	uint32_t zero = 0;
 	char path[128];
-	int dir_fd = -1, err, res;
+	int fd;
 
-	if (!instance_name_ok(instance))
-		return -EINVAL;
-	err = dp_bpffs_ready(diag);
-	if (err)
-		return err;
-	err = dp_dir_open(instance, false, &dir_fd, diag);
-	if (err && err != -ENOENT)
-		return err;
-	err = 0;
-	dp_log_begin();
-	ifs = if_nameindex();
+	dp_pin_path(path, sizeof(path), instance, dp_map_name(DP_MAP_CTL));
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return 0;
+	if (bpf_map_lookup_elem(fd, &zero, &ctl) || ctl.abi != XI_ABI_VERSION)
+		ctl.netns = 0;
+	close(fd);
+	return ctl.netns;
+}
+
+/* From every interface of the namespace that we are in. */
+static int detach_all(const char *instance, struct diag *diag)
+{
+	struct if_nameindex *ifs = if_nameindex();
+	int err = 0, res;
+
 	for (struct if_nameindex *i = ifs; i && i->if_index; i++) {
 		res = dp_iface_detach(instance, i->if_index);
 		if (!res)
@@ -267,6 +275,34 @@ int datapath_teardown(const char *instance, struct diag *diag)
 		}
 	}
 	if_freenameindex(ifs);
+	return err;
+}
+
+int datapath_teardown(const char *instance, struct diag *diag)
+{
+	char path[128];
+	int dir_fd = -1, back = -1, err;
+
+	if (!instance_name_ok(instance))
+		return -EINVAL;
+	err = dp_bpffs_ready(diag);
+	if (err)
+		return err;
+	err = dp_dir_open(instance, false, &dir_fd, diag);
+	if (err && err != -ENOENT)
+		return err;
+	dp_log_begin();
+	err = dp_netns_enter(netns_of(instance), &back);
+	if (err)
+		diag_add(
+			diag, DIAG_ERROR, NULL, NULL,
+			"instance '%s' filters another network namespace, which cannot be entered: "
+			"%s",
+			instance, strerror(-err));
+	else
+		err = detach_all(instance, diag);
+	if (dp_netns_leave(back) && !err)
+		err = -EIO;
 	dp_log_end(err, diag);
 	if (!err && dir_fd >= 0) {
 		err = dp_unpin_all(instance);

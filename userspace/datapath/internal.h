@@ -130,6 +130,15 @@ int dp_pin_slot(const struct datapath *dp, uint32_t slot);
 int dp_pin_active(const struct datapath *dp, uint32_t slot);
 int dp_unpin_all(const char *instance);
 
+/* netns.c: the inode of this network namespace, 0 if that cannot be known. */
+uint32_t dp_netns(void);
+/*
+ * Into the namespace with this inode; *ret_back is for dp_netns_leave(), -1 when we are in it,
+ * or it is gone. -errno when it may not be entered.
+ */
+int dp_netns_enter(uint32_t netns, int *ret_back);
+int dp_netns_leave(int back); /* -1 is fine */
+
 /* object.c */
 uint32_t dp_object_hash(const void *data, size_t len);
 uint32_t dp_stub_build(void); /* of the stubs that are built in */
