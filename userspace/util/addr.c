@@ -84,18 +84,22 @@ uint8_t xi_family_bits(uint8_t family)
 
 void xi_addr_mask(struct xi_addr *addr, uint8_t len)
 {
-	for (unsigned i = 0; i < sizeof(addr->b); i++) {
-		if (len >= 8 * (i + 1))
-			continue;
-		addr->b[i] &= len <= 8 * i ? 0 : 0xff << (8 - (len - 8 * i));
-	}
+	size_t at = len / 8;
+
+	if (at >= sizeof(addr->b))
+		return;
+	if (len % 8)
+		addr->b[at++] &= 0xff << (8 - len % 8);
+	memset(&addr->b[at], 0, sizeof(addr->b) - at);
 }
 
 bool xi_prefix_covers(const struct xi_prefix *prefix, const struct xi_addr *addr)
 {
+	size_t whole = prefix->len < 128 ? prefix->len / 8 : sizeof(addr->b);
 	struct xi_addr masked = *addr;
 
-	if (prefix->addr.family != addr->family)
+	/* Nearly all that it does not cover are told apart by their whole bytes. */
+	if (prefix->addr.family != addr->family || memcmp(prefix->addr.b, addr->b, whole) != 0)
 		return false;
 	xi_addr_mask(&masked, prefix->len);
 	return xi_addr_equal(&masked, &prefix->addr);

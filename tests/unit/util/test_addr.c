@@ -50,12 +50,32 @@ static void a_prefix_covers_its_own_family_only(void **state)
 	assert_false(xi_prefix_covers(&net6, &b6));
 }
 
+/* The bits before its length count, each of them, and none behind. */
+static void a_prefix_of_any_length_covers_what_shares_its_bits(void **state)
+{
+	struct xi_addr base, other;
+	struct xi_prefix prefix;
+
+	xi_addr_parse("2001:db8:a5a5:5a5a:1122:3344:55ff:aa00", &base);
+	for (unsigned len = 0; len <= 128; len++) {
+		prefix = (struct xi_prefix){base, len};
+		xi_addr_mask(&prefix.addr, len);
+		assert_true(xi_prefix_covers(&prefix, &base));
+		for (unsigned bit = 0; bit < 128; bit++) {
+			other = base;
+			other.b[bit / 8] ^= 0x80 >> bit % 8;
+			assert_int_equal(xi_prefix_covers(&prefix, &other), bit >= len);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(prefixes_print_as_they_parse),
 		cmocka_unit_test(malformed_prefixes_are_refused),
 		cmocka_unit_test(a_prefix_covers_its_own_family_only),
+		cmocka_unit_test(a_prefix_of_any_length_covers_what_shares_its_bits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
