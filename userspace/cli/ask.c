@@ -13,6 +13,7 @@
 #include "util/instance.h"
 
 #define ANSWER_S   30
+#define APPLY_S	   600 /* a million filters on a busy machine */
 #define ANSWER_BUF (256 * 1024)
 
 /* -errno when nobody is there. */
@@ -101,8 +102,22 @@ static void print_messages(const json_t *answer)
 
 static int unanswered(void)
 {
-	fprintf(stderr, "xipsec: the daemon did not answer\n");
+	if (errno == EAGAIN)
+		fprintf(stderr, "xipsec: the daemon did not answer in time; what it was asked may "
+				"still be done: xipsec show tells\n");
+	else
+		fprintf(stderr, "xipsec: the daemon did not answer\n");
 	return CLI_UNREACHABLE;
+}
+
+/* To put a policy in force takes longer than to look at it. */
+static void be_patient(int fd, const json_t *question)
+{
+	static const struct timeval patience = {APPLY_S, 0};
+	const char *method = json_string_value(json_object_get(question, "method"));
+
+	if (method && (!strcmp(method, "apply") || !strcmp(method, "reload")))
+		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 }
 
 int ask_text(json_t *question, char **ret_answer, size_t *ret_len)
@@ -116,6 +131,7 @@ int ask_text(json_t *question, char **ret_answer, size_t *ret_len)
 		json_decref(question);
 		return unreachable(fd);
 	}
+	be_patient(fd, question);
 	stream = fdopen(fd, "r+");
 	if (!stream) {
 		close(fd);
@@ -124,6 +140,7 @@ int ask_text(json_t *question, char **ret_answer, size_t *ret_len)
 	}
 	/* An answer may be long, and comes in pieces of some size. */
 	setvbuf(stream, NULL, _IOFBF, ANSWER_BUF);
+	errno = 0;
 	answer = exchange(stream, question, ret_len);
 	rc = answer ? CLI_OK : unanswered();
 	if (answer)
@@ -136,9 +153,11 @@ int ask_text(json_t *question, char **ret_answer, size_t *ret_len)
 int ask_understand(const char *text, size_t len, json_t **ret_data)
 {
 	json_error_t error;
-	json_t *answer = json_loadb(text, len, 0, &error);
+	json_t *answer;
 	int rc = CLI_OK;
 
+	errno = 0;
+	answer = json_loadb(text, len, 0, &error);
 	if (!answer)
 		return unanswered();
 	print_messages(answer);

@@ -192,12 +192,22 @@ static void on_end(struct bufferevent *bev, short what, void *arg)
 	client_free(client);
 }
 
+/*
+ * The loop's clock stands while a question is answered, so after a long one the time
+ * to take the answer would be over before it began.
+ */
+static void begin_answer(struct client *client)
+{
+	event_base_update_cache_time(bufferevent_get_base(client->bev));
+	client->request = NULL;
+}
+
 void control_reply(struct control_request *request, json_t *answer)
 {
 	struct client *client = request->client;
 
 	if (client) {
-		client->request = NULL;
+		begin_answer(client);
 		if (answer)
 			send_answer(client, answer);
 		else
@@ -222,7 +232,7 @@ void control_reply_text(struct control_request *request, char *text, size_t len)
 		free(text);
 		return;
 	}
-	client->request = NULL;
+	begin_answer(client);
 	out = bufferevent_get_output(client->bev);
 	if (evbuffer_add_reference(out, text, len, free_text, NULL))
 		free(text);

@@ -13,8 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 #include <event2/event.h>
@@ -33,13 +35,25 @@ static struct world {
 	unsigned asked;
 } w;
 
+/* The clock of this program, libevent included. */
+static time_t ahead;
+
+int clock_gettime(clockid_t id, struct timespec *now)
+{
+	int rc = syscall(SYS_clock_gettime, id, now);
+
+	now->tv_sec += ahead;
+	return rc;
+}
+
 static void on_closed(void *arg)
 {
 	w.stream = NULL;
 	w.closed++;
 }
 
-/* "echo" answers at once, "late" when told to, "big" with two megabytes. */
+/* "echo" answers at once, "slow" after 45 seconds, "late" when told to, "big" with two megabytes.
+ */
 static void answer(void *arg, struct control_request *request, const json_t *question)
 {
 	const char *method = json_string_value(json_object_get(question, "method"));
@@ -50,6 +64,8 @@ static void answer(void *arg, struct control_request *request, const json_t *que
 		w.late = request;
 		return;
 	}
+	if (!strcmp(method, "slow"))
+		ahead += 45;
 	if (!strcmp(method, "listen")) {
 		w.stream = control_stream_begin(request, json_object(), on_closed, NULL);
 		return;
@@ -385,9 +401,25 @@ static void a_socket_in_use_is_not_taken_a_dead_one_is(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* A million filters take their time, in which nobody's deadline runs. */
+static void an_answer_that_took_long_arrives(void **state)
+{
+	int fd = dial(), other = dial();
+
+	assert_null(hear(other)); /* is there, and silent */
+	say(fd, "{\"method\":\"slow\"}\n{\"method\":\"echo\"}\n");
+	assert_string_equal(hear(fd), "{\"you\":\"slow\"}");
+	assert_string_equal(hear(fd), "{\"you\":\"echo\"}");
+	say(other, "{\"method\":\"echo\"}\n");
+	assert_string_equal(hear(other), "{\"you\":\"echo\"}");
+	close(fd);
+	close(other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(an_answer_that_took_long_arrives),
 		TEST(a_question_gets_its_answer),
 		TEST(questions_in_one_write_are_answered_in_turn),
 		TEST(who_has_asked_all_gets_the_answers_and_the_end),
