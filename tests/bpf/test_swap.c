@@ -510,6 +510,40 @@ static void a_swap_that_fails_at_any_step_changes_nothing(void **state)
 	assert_in_range(failed, 6 / stride(), 50);
 }
 
+/* ------------------------------------------------------------------ giving back */
+
+/* As a list of a million filters leaves it. */
+static void grow_spare(void)
+{
+	uint32_t spare = !(dp->ctl->active & 1);
+	struct dp_room room;
+
+	assert_int_equal(dp_room_for(lists[1], &room), 0);
+	room.capacity[XI_TABLE_FILTER] = 2 << 20;
+	assert_int_equal(dp_slot_make(dp, spare, &room), 0);
+	assert_true(dp_slot_bytes(&dp->slot[spare]) > 128u << 20);
+}
+
+static void a_small_list_gives_the_memory_of_a_large_one_back(void **state)
+{
+	uint32_t generation;
+
+	enforce(0);
+	datapath_idle(dp);
+	grow_spare();
+	enforce(1);
+	assert_true(dp_slot_bytes(&dp->slot[dp->ctl->active & 1]) < 64u << 20);
+	generation = datapath_generation(dp);
+	check_whole(run, generation);
+	/* And that of the list before it, when there is time. */
+	datapath_idle(dp);
+	grow_spare();
+	datapath_idle(dp);
+	assert_true(dp_slot_bytes(&dp->slot[0]) + dp_slot_bytes(&dp->slot[1]) < 128u << 20);
+	check_whole(run, generation);
+	enforce(0);
+}
+
 /* ------------------------------------------------------------------- and dying */
 
 /* Of this run alone: what is pinned is seen by the whole machine. */
@@ -652,6 +686,7 @@ int main(void)
 		cmocka_unit_test(a_list_that_fits_uses_what_is_there),
 		cmocka_unit_test(a_refused_list_changes_nothing),
 		cmocka_unit_test(a_swap_that_fails_at_any_step_changes_nothing),
+		cmocka_unit_test(a_small_list_gives_the_memory_of_a_large_one_back),
 		cmocka_unit_test(a_daemon_that_dies_at_any_step_leaves_a_whole_list),
 		cmocka_unit_test(counters_survive_a_death_after_the_switch),
 	};

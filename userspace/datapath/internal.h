@@ -165,6 +165,10 @@ int dp_slot_make(struct datapath *dp, uint32_t slot, const struct dp_room *room)
 /* Takes over what the stubs reach in this slot, if it is whole and of this build. */
 void dp_slot_adopt(struct datapath *dp, uint32_t slot);
 bool dp_slot_fits(const struct dp_slot *slot, const struct image *image);
+size_t dp_slot_bytes(const struct dp_slot *slot); /* of its tables */
+/* Does a slot of so many bytes hold far more memory than these? */
+bool dp_slot_wasteful(size_t bytes, size_t wanted);
+size_t dp_room_bytes(const struct dp_room *room);
 void dp_slot_free(struct dp_slot *slot);
 
 /* swap.c: works on a loaded set, pinned or not. */

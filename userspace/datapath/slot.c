@@ -3,7 +3,8 @@
  * A slot: one of the two places for a filter list. Its tables are plain arrays,
  * whose size is fixed when they are made, and its programs are loaded for just
  * these arrays. Both are used again for every list that fits; there is some room
- * in each table, so most do.
+ * in each table, so most do. A slot that is many times too large is made anew, so that
+ * a list of a million filters does not hold its memory for the next hundred.
  *
  * The stubs reach the programs through the program arrays. These are also what
  * a new daemon goes by: the maps of the programs found there are the slot's
@@ -60,6 +61,33 @@ bool dp_slot_fits(const struct dp_slot *slot, const struct image *image)
 		    (i < XI_TABLE_MAX && image->tables[i].value_size != slot->table[i].value_size))
 			return false;
 	return true;
+}
+
+/* Below this nobody minds. */
+#define WASTE_LEAST (64u << 20)
+#define WASTE_TIMES 4
+
+size_t dp_slot_bytes(const struct dp_slot *slot)
+{
+	size_t bytes = 0;
+
+	for (unsigned i = 0; i < DP_TABLE_MAX; i++)
+		bytes += slot->table[i].bytes;
+	return bytes;
+}
+
+size_t dp_room_bytes(const struct dp_room *room)
+{
+	size_t bytes = 0;
+
+	for (unsigned i = 0; i < DP_TABLE_MAX; i++)
+		bytes += (size_t)room->capacity[i] * room->value_size[i];
+	return bytes;
+}
+
+bool dp_slot_wasteful(size_t bytes, size_t wanted)
+{
+	return bytes > WASTE_LEAST && bytes / WASTE_TIMES > wanted;
 }
 
 /* A quarter more than now, at least some pages: the next list is to fit too. */

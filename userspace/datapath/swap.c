@@ -153,12 +153,19 @@ static void compare(struct datapath *dp, const struct image *image, bool had)
 	};
 }
 
+/* The slot is ready for this image; one that is far too large serves if there can be no other. */
 static int make_for(struct datapath *dp, uint32_t slot, const struct image *image)
 {
+	bool fits = dp_slot_fits(&dp->slot[slot], image);
 	struct dp_room room;
 	int err = dp_room_for(image, &room);
 
-	return err ? err : dp_slot_make(dp, slot, &room);
+	if (err)
+		return err;
+	if (fits && !dp_slot_wasteful(dp_slot_bytes(&dp->slot[slot]), dp_room_bytes(&room)))
+		return 0;
+	err = dp_slot_make(dp, slot, &room);
+	return err && dp_slot_fits(&dp->slot[slot], image) ? 0 : err;
 }
 
 int dp_swap(struct datapath *dp, const struct image *image, struct diag *diag)
@@ -171,7 +178,7 @@ int dp_swap(struct datapath *dp, const struct image *image, struct diag *diag)
 
 	if (!err)
 		err = dp_swap_fault();
-	if (!err && !dp_slot_fits(&dp->slot[slot], image))
+	if (!err)
 		err = make_for(dp, slot, image);
 	if (!err) {
 		list.generation = generation ? generation : 1;
@@ -212,6 +219,7 @@ void datapath_idle(struct datapath *dp)
 		room.capacity[i] = active->table[i].capacity;
 		fits = fits && dp->slot[spare].table[i].capacity >= room.capacity[i];
 	}
+	fits = fits && !dp_slot_wasteful(dp_slot_bytes(&dp->slot[spare]), dp_slot_bytes(active));
 	if (fits)
 		return;
 	dp_log_begin();
