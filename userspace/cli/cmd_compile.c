@@ -53,8 +53,14 @@ static void print_text(const struct image *image)
 
 static void print_json(const struct image *image)
 {
-	for (size_t i = 0; i < image->count; i++)
-		cli_json_line(view_filter(&image->filters[i], NULL, NULL), 0);
+	char line[VIEW_FILTER_MAX + 1];
+
+	for (size_t i = 0; i < image->count; i++) {
+		size_t len = view_filter_line(line, &image->filters[i], NULL, NULL);
+
+		line[len++] = '\n';
+		fwrite(line, 1, len, stdout);
+	}
 }
 
 static void print_stats(const struct image *image, const struct cli_times *times, bool json)
