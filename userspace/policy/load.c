@@ -94,7 +94,7 @@ TABLE(default_response_table, "default-response",
        offsetof(struct policy, at.default_response)});
 
 TABLE(policy_table, "a policy",
-      {"policy", set_string, offsetof(struct policy, name), NULL, true,
+      {"policy", set_name, offsetof(struct policy, name), NULL, true,
        offsetof(struct policy, at.name)},
       {"settings", set_map, 0, &settings_table}, {"main-mode", set_map, 0, &main_mode_table},
       {"filter-lists", load_filter_lists, 0}, {"filter-actions", load_actions, 0},

@@ -17,7 +17,7 @@
 #include <xipsec/diag.h>
 
 /* What IKE can carry (xipsec/ike.h); longer texts are refused with their place. */
-#define POL_NAME_MAX	63 /* bytes of a name of a list, action or rule */
+#define POL_NAME_MAX	63 /* bytes of a name of a policy, list, action or rule */
 #define POL_METHODS_MAX 16
 #define POL_AUTH_MAX	8
 

@@ -206,12 +206,10 @@ bool load_map(struct loader *load, const struct node *map, const struct table *t
 	return load->errors == errors;
 }
 
-void set_string(struct loader *load, const struct node *value, void *to, const struct field *field)
+void set_name(struct loader *load, const struct node *value, void *to, const struct field *field)
 {
-	const char *text = load_text(load, value, field->key);
-
-	if (text)
-		*(char **)to = load_strdup(load, text);
+	if (load_text(load, value, field->key))
+		*(char **)to = load_name(load, value, "the policy");
 }
 
 void set_bool(struct loader *load, const struct node *value, void *to, const struct field *field)

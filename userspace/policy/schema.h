@@ -100,7 +100,7 @@ void *load_array(struct loader *load, size_t count, size_t size);
 char *load_strdup(struct loader *load, const char *text);
 
 /* Setters for tables. */
-void set_string(struct loader *load, const struct node *value, void *to, const struct field *field);
+void set_name(struct loader *load, const struct node *value, void *to, const struct field *field);
 void set_bool(struct loader *load, const struct node *value, void *to, const struct field *field);
 void set_duration(struct loader *load, const struct node *value, void *to,
 		  const struct field *field); /* uint32_t; arg: struct limits */
