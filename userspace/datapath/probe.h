@@ -13,7 +13,8 @@
  */
 #define DP_FEATURES(X)                                                                             \
 	X(BPF, true, "loading BPF programs", "nothing works")                                      \
-	X(BTF, true, "kernel type information", "libbpf cannot load the programs")                 \
+	X(BTF, false, "kernel type information",                                                   \
+	  "fragments get conservative verdicts, and no other XDP program can share an interface")  \
 	X(BPF_LOOP, true, "the bpf_loop helper (Linux 5.17)", "the classifier does not load")      \
 	X(RINGBUF, true, "BPF ring buffers", "no events, so no negotiation")                       \
 	X(XDP, true, "XDP programs", "no ingress filtering")                                       \
