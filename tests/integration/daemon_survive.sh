@@ -8,7 +8,7 @@ set -u -o pipefail
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/daemon.sh
 daemon_lab
-plan 33
+plan 34
 
 daemon_start a && daemon_start b
 ok "both daemons start"
@@ -73,4 +73,6 @@ flow 23 TELNETTAG
 ok "and takes the filters away"
 [ ! -e "/sys/fs/bpf/xipsec/$lab-b" ]
 ok "with everything that was pinned"
+[ ! -e "/run/xipsec/$lab-b" ]
+ok "and what lay under /run"
 exit $((failures > 0))

@@ -7,6 +7,7 @@
 #include "cli/ask.h"
 #include "cli/cli.h"
 #include "datapath/datapath.h"
+#include "util/instance.h"
 
 int cmd_teardown(int argc, char **argv)
 {
@@ -27,6 +28,8 @@ int cmd_teardown(int argc, char **argv)
 		fprintf(stderr, "%s", text);
 	else if (rc)
 		fprintf(stderr, "xipsec teardown: %s\n", strerror(-rc));
+	if (!rc)
+		instance_forget(cli_instance());
 	free(text);
 	diag_free(&diag);
 	return rc ? CLI_FAILED : CLI_OK;

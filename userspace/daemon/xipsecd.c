@@ -149,6 +149,8 @@ static int teardown(const char *instance)
 	log_diag(&diag);
 	if (rc && !diag.errors)
 		log_error("instance %s: %s", instance, strerror(-rc));
+	if (!rc)
+		instance_forget(instance);
 	diag_free(&diag);
 	return rc ? 1 : 0;
 }

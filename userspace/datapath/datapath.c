@@ -162,6 +162,15 @@ static int pin_all(struct datapath *dp, struct diag *diag)
 	return err;
 }
 
+/* A folder that we made for nothing. */
+static void forget_empty_dir(const struct datapath *dp)
+{
+	char path[128];
+
+	dp_pin_path(path, sizeof(path), dp->instance, NULL);
+	rmdir(path);
+}
+
 int datapath_open(const struct datapath_opts *opts, struct datapath **ret, struct diag *diag)
 {
 	struct datapath *dp;
@@ -206,6 +215,8 @@ int datapath_open(const struct datapath_opts *opts, struct datapath **ret, struc
 	dp = NULL;
 out:
 	dp_log_end(err, diag);
+	if (dp && dp->dir_fd >= 0)
+		forget_empty_dir(dp);
 	datapath_close(dp);
 	return err;
 }

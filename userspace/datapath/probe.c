@@ -185,7 +185,7 @@ static int probe_one(enum dp_feature feature)
 	case DP_FEATURE_TCX:
 		return dp_probe_tcx();
 	case DP_FEATURE_DEFRAG:
-		return dp_probe_defrag();
+		return access("/sys/kernel/btf/vmlinux", R_OK) ? -errno : dp_probe_defrag();
 	case DP_FEATURE_ARENA:
 		return probe_arena();
 	case DP_FEATURE_TC:

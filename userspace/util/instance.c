@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "util/instance.h"
 
@@ -26,4 +27,14 @@ void instance_run_dir(const char *name, char ret[INSTANCE_PATH_MAX])
 void instance_socket(const char *name, char ret[INSTANCE_PATH_MAX])
 {
 	snprintf(ret, INSTANCE_PATH_MAX, "/run/xipsec/%s/control.sock", name);
+}
+
+void instance_forget(const char *name)
+{
+	char path[INSTANCE_PATH_MAX];
+
+	instance_socket(name, path);
+	unlink(path);
+	instance_run_dir(name, path);
+	rmdir(path);
 }

@@ -15,5 +15,7 @@ bool instance_name_ok(const char *name); /* NULL is not */
 void instance_run_dir(const char *name, char ret[INSTANCE_PATH_MAX]);
 /* The control socket in it. */
 void instance_socket(const char *name, char ret[INSTANCE_PATH_MAX]);
+/* Takes away what a daemon of this name, which runs no more, left under /run. */
+void instance_forget(const char *name);
 
 #endif
