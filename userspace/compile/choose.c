@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "compile/alive.h"
+#include "compile/depths.h"
 #include "compile/sample.h"
 #include "compile/whole.h"
 #include "util/bits.h"
@@ -21,8 +22,8 @@
 /* Depths that are tried on every list. All but the first are promised, see keep_promise(). */
 static const uint8_t usual_depths[2][4] = {{0, 16, 24, 32}, {32, 48, 64, 128}};
 
-/* IPv6: so many more that the list's own prefixes suggest. */
-#define OWN_DEPTHS 32
+/* So many fields share the room for rows, when it is guessed what is left for each. */
+#define FIELDS_WITH_MANY 3
 
 /* Rough costs in tenths of a nanosecond, measured with bench/classify. */
 #define COST_FIELD	20
@@ -42,10 +43,12 @@ struct chooser {
 	uint32_t shape[SAMPLES]; /* where the header was drawn from */
 	struct field field[CANDIDATES];
 	size_t count;
-	uint32_t hashed;	   /* places of IPv4 hashes taken so far */
-	uint64_t *row[CANDIDATES]; /* of each sample; NULL: does not prune */
-	uint32_t peak[CANDIDATES]; /* the most shapes in any of its rows; 0: not known */
-	uint16_t *first;	   /* scratch: the first sample of a slot, and 1 */
+	uint32_t hashed;		/* places of IPv4 hashes taken so far */
+	uint64_t *row[CANDIDATES];	/* of each sample; NULL: does not prune */
+	uint32_t peak[CANDIDATES];	/* the most shapes in any of its rows; 0: not known */
+	uint16_t *first;		/* scratch, all 0: the first sample of a slot, and 1 */
+	struct lengths lengths[2];	/* remote, local */
+	uint64_t *of_len[2][ADDR_LENS]; /* shapes with such a prefix around a sample, or NULL */
 	bool taken[CANDIDATES];
 	unsigned place[CANDIDATES]; /* of those taken */
 	uint64_t *alive;	    /* of each sample, by the fields taken so far */
@@ -70,6 +73,9 @@ static void add_candidate(struct chooser *c, enum field_of of, uint8_t depth)
 	field->direct = !field->v6 && depth == 16;
 	field->probe.of_local = of == FIELD_LOCAL;
 	field->probe.depth = depth;
+	field->shortest = shortest_spread(&c->lengths[of == FIELD_LOCAL], depth);
+	field->about = count_prefixes(&c->lengths[of == FIELD_LOCAL],
+				      field->direct ? 1 : field->shortest);
 	field->probe.mult[0] = key | 1;
 	field->probe.mult[1] = xi_hash_end(key) | 1;
 	prefix_words(depth, field->probe.mask);
@@ -78,36 +84,13 @@ static void add_candidate(struct chooser *c, enum field_of of, uint8_t depth)
 	c->count++;
 }
 
-/* Depths of IPv6 besides the usual ones: all there are, or such as part the shapes evenly. */
-static void add_own_depths(const struct rows *rows, enum field_of of, bool wanted[129])
-{
-	uint32_t of_len[129] = {0}, shapes = 0, below = 0, lot = 1, lens = 0;
-
-	for (size_t i = 0; i < rows->count; i++) {
-		const struct entry *e = &rows->entries[i];
-		uint8_t len = side_of(e, of).len;
-
-		if (len && (!i || e->shape != rows->entries[i - 1].shape)) {
-			lens += !of_len[len]++;
-			shapes++;
-		}
-	}
-	for (unsigned len = 1; len <= 128; len++) {
-		below += of_len[len];
-		if (!of_len[len] || (lens > OWN_DEPTHS && below * OWN_DEPTHS < lot * shapes))
-			continue;
-		wanted[len] = true;
-		lot = below * OWN_DEPTHS / shapes + 1;
-	}
-}
-
 static void add_candidates(struct chooser *c)
 {
 	bool v6 = c->rows->entries[0].family == 6;
 
 	for (int side = 0; side < 2; side++) {
 		enum field_of of = side ? FIELD_LOCAL : FIELD_REMOTE;
-		bool wanted[129] = {false};
+		bool wanted[ADDR_LENS] = {false};
 
 		if (c->rows->whole[side].slot) {
 			add_candidate(c, of, 32);
@@ -116,9 +99,8 @@ static void add_candidates(struct chooser *c)
 		}
 		for (unsigned i = 0; i < 4; i++)
 			wanted[usual_depths[v6][i]] = true;
-		if (v6)
-			add_own_depths(c->rows, of, wanted);
-		for (unsigned depth = 1; depth <= 128; depth++)
+		add_own_depths(&c->lengths[side], wanted);
+		for (unsigned depth = v6 ? 1 : 16; depth < ADDR_LENS; depth++)
 			if (wanted[depth])
 				add_candidate(c, of, depth);
 	}
@@ -164,48 +146,114 @@ static bool read_matrix(struct chooser *c, size_t k)
 }
 
 /*
- * The same for hashes of an address, of which there may be many to choose from: every entry
- * has one slot, or may be anywhere, so only those are looked at into which samples fall.
+ * How many neighbouring slots may have to share a row, as a power of two: so that what is not
+ * going to be as good as it looks is not taken for it.
  */
-static bool read_hashed(struct chooser *c, size_t k)
+static unsigned guess_coarse(const struct chooser *c, const struct field *field)
 {
-	const struct field *field = &c->field[k];
-	uint32_t words = c->rows->words, anywhere = 0, shape = UINT32_MAX;
+	uint32_t room = XI_LINES_BIG / c->rows->space->chunks / FIELDS_WITH_MANY;
+	unsigned shift = 0;
+
+	while (field->about > room && (uint32_t)XI_SLOTS >> shift > room)
+		shift++;
+	return shift;
+}
+
+/* Marks in `rows` what has a prefix of these lengths in a slot of the field with a sample. */
+static void mark_hashed(struct chooser *c, const struct field *field, unsigned from, unsigned to,
+			uint64_t *rows)
+{
+	uint32_t words = c->rows->words;
+	const struct lengths *lengths = &c->lengths[field->of == FIELD_LOCAL];
+	unsigned coarse = guess_coarse(c, field);
 	uint16_t next[SAMPLES + 1];
 
-	memset(c->first, 0, XI_SLOTS * sizeof(*c->first));
-	memset(c->row[k], 0, (size_t)SAMPLES * words * 8);
 	for (uint16_t i = 0; i < SAMPLES; i++) {
-		uint16_t *first = &c->first[field_slot(field, &c->pkt[i])];
+		uint16_t *first = &c->first[field_slot(field, &c->pkt[i]) >> coarse];
 
 		next[i + 1] = *first;
 		*first = i + 1;
 	}
-	for (size_t e = 0; e < c->rows->count; e++) {
-		const struct entry *entry = &c->rows->entries[e];
-		struct side side = side_of(entry, field->of);
-		uint64_t bit = 1ull << entry->shape % 64;
+	for (uint32_t n = 0; n < lengths->count; n++) {
+		const struct shape_prefix *p = &lengths->list[n];
+		uint32_t slot;
 
-		if (entry->shape == shape)
+		if (p->len < from || p->len > to)
 			continue;
-		if (side.len < field->probe.depth) {
-			shape = entry->shape;
-			anywhere++;
-			for (size_t i = 0; i < SAMPLES; i++)
-				c->row[k][i * words + shape / 64] |= bit;
-			continue;
-		}
-		for (uint16_t i = c->first[entry_slot(field, entry)]; i; i = next[i])
-			c->row[k][(i - 1) * words + entry->shape / 64] |= bit;
+		slot = xi_slot_hash(&field->probe, p->word[0], p->word[1]) & (XI_SLOTS - 1);
+		for (uint16_t i = c->first[slot >> coarse]; i; i = next[i])
+			rows[(i - 1) * words + p->shape / 64] |= 1ull << p->shape % 64;
 	}
-	return anywhere < c->rows->space->shapes;
+	for (uint16_t i = 0; i < SAMPLES; i++)
+		c->first[field_slot(field, &c->pkt[i]) >> coarse] = 0;
+}
+
+/* The shapes that have a prefix of this length around each sample. NULL: no memory. */
+static const uint64_t *rows_of_len(struct chooser *c, const struct field *like, uint8_t len)
+{
+	uint64_t **rows = &c->of_len[like->of == FIELD_LOCAL][len];
+	struct field field = *like;
+
+	if (*rows)
+		return *rows;
+	*rows = calloc((size_t)SAMPLES * c->rows->words, sizeof(**rows));
+	prefix_words(len, field.probe.mask);
+	if (!field.v6 && field.of == FIELD_LOCAL)
+		field.probe.mask[0] <<= 32;
+	if (*rows)
+		mark_hashed(c, &field, len, len, *rows);
+	return *rows;
+}
+
+/* The shapes with prefixes that have no slots: they may be anywhere. Returns how many. */
+static uint32_t mark_anywhere(struct chooser *c, size_t k)
+{
+	const struct field *field = &c->field[k];
+	const struct lengths *lengths = &c->lengths[field->of == FIELD_LOCAL];
+	uint32_t words = c->rows->words, count = 0;
+
+	for (uint32_t shape = 0; shape < c->rows->space->shapes; shape++) {
+		if (lengths->shortest[shape] >= field->shortest)
+			continue;
+		count++;
+		for (size_t i = 0; i < SAMPLES; i++)
+			c->row[k][i * words + shape / 64] |= 1ull << shape % 64;
+	}
+	return count;
+}
+
+/*
+ * The same for hashes of an address, of which there may be many to choose from: only slots are
+ * looked at into which samples fall. Returns 1 or 0, or -ENOMEM.
+ */
+static int read_hashed(struct chooser *c, size_t k)
+{
+	const struct field *field = &c->field[k];
+	size_t count = (size_t)SAMPLES * c->rows->words;
+
+	memset(c->row[k], 0, count * sizeof(*c->row[k]));
+	if (mark_anywhere(c, k) == c->rows->space->shapes)
+		return 0;
+	mark_hashed(c, field, field->probe.depth, ADDR_LENS, c->row[k]);
+	for (uint8_t len = field->shortest; len < field->probe.depth; len++) {
+		const uint64_t *rows;
+
+		if (!c->lengths[field->of == FIELD_LOCAL].shapes[len])
+			continue;
+		rows = rows_of_len(c, field, len);
+		if (!rows)
+			return -ENOMEM;
+		for (size_t i = 0; i < count; i++)
+			c->row[k][i] |= rows[i];
+	}
+	return 1;
 }
 
 /* Reads the row of every sample; there is none where the field does not prune. */
 static int read_rows(struct chooser *c, size_t k)
 {
 	const struct field *field = &c->field[k];
-	bool prunes = true;
+	int prunes = 1;
 
 	c->row[k] = malloc((size_t)SAMPLES * c->rows->words * 8);
 	if (!c->row[k])
@@ -216,11 +264,11 @@ static int read_rows(struct chooser *c, size_t k)
 		prunes = read_hashed(c, k);
 	else
 		prunes = read_matrix(c, k);
-	if (prunes)
+	if (prunes > 0)
 		return 0;
 	free(c->row[k]);
 	c->row[k] = NULL;
-	return 0;
+	return prunes;
 }
 
 /* --------------------------------------------------------------- choosing */
@@ -393,9 +441,9 @@ static void depths_of(const struct field chosen[XI_PROBE_FIELDS], struct alive_d
 
 		if (!chosen[p].used)
 			continue;
-		d->at[chosen[p].probe.depth] = true;
 		for (unsigned len = 0; len <= chosen[p].probe.depth; len++)
-			d->at[len] |= chosen[p].direct || chosen[p].whole;
+			d->at[len] |= chosen[p].direct || chosen[p].whole ||
+				      len >= chosen[p].shortest;
 	}
 	depths[0].at[0] = depths[1].at[0] = true;
 }
@@ -455,13 +503,17 @@ int choose_fields(struct rows *rows, struct field chosen[XI_PROBE_FIELDS])
 		return err;
 	c->rows = rows;
 	c->alive = malloc((size_t)SAMPLES * rows->words * 8);
-	c->first = malloc(XI_SLOTS * sizeof(*c->first));
+	c->first = calloc(XI_SLOTS, sizeof(*c->first));
 	if (!c->alive || !c->first)
+		goto out;
+	err = lengths_open(rows, FIELD_REMOTE, &c->lengths[0]);
+	if (!err)
+		err = lengths_open(rows, FIELD_LOCAL, &c->lengths[1]);
+	if (err)
 		goto out;
 	all_alive(c);
 	draw_samples(c);
 	add_candidates(c);
-	err = 0;
 	for (size_t k = 0; !err && k < c->count; k++)
 		err = read_rows(c, k);
 	if (!err) {
@@ -472,6 +524,12 @@ int choose_fields(struct rows *rows, struct field chosen[XI_PROBE_FIELDS])
 out:
 	for (size_t k = 0; k < c->count; k++)
 		free(c->row[k]);
+	lengths_close(&c->lengths[0]);
+	lengths_close(&c->lengths[1]);
+	for (unsigned len = 0; len < ADDR_LENS; len++) {
+		free(c->of_len[0][len]);
+		free(c->of_len[1][len]);
+	}
 	free(c->alive);
 	free(c->first);
 	free(c);

@@ -12,11 +12,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compile/sample.h"
 #include "compile/whole.h"
 #include "policy/scalar.h"
 
 /* Up to here trying every shape is cheaper than reading rows. */
 #define SHAPES_WITHOUT_ROWS 6
+
+/* Shares of the room for lines: of a field without a deeper one, and 1 of any other. */
+#define SHARE_DEEPEST 4
 
 static void set_range(uint64_t *set, uint32_t lo, uint32_t hi)
 {
@@ -70,16 +74,41 @@ uint32_t entry_slot(const struct field *field, const struct entry *e)
 	return addr_slot(field, e->remote, e->local);
 }
 
+/* The slots of all prefixes of the field's depth that lie in this one. */
+static void fill_inside(const struct field *field, uint64_t *set, const struct side *side)
+{
+	unsigned bits = field->probe.depth - side->len;
+	uint8_t addr[16];
+
+	for (uint32_t n = 0; n < 1u << bits; n++) {
+		uint32_t slot;
+
+		memcpy(addr, side->addr, sizeof(addr));
+		for (unsigned i = 0; i < bits; i++) {
+			unsigned bit = field->probe.depth - 1 - i;
+
+			addr[bit / 8] |= (n >> i & 1) << (7 - bit % 8);
+		}
+		slot = addr_slot(field, addr, addr);
+		set[slot / 64] |= 1ull << slot % 64;
+	}
+}
+
 /* The functions below add the slots of one entry; false when it may be anywhere. */
 static bool fill_addr(const struct field *field, uint64_t *set, const struct entry *e)
 {
-	uint8_t len = field->of == FIELD_REMOTE ? e->remote_len : e->me ? 0 : e->local_len;
+	struct side side = side_of(e, field->of);
 	uint32_t first;
 
-	if (!len || (!field->direct && len < field->probe.depth))
+	if (!side.len || (!field->direct && side.len < field->shortest))
 		return false;
+	if (!field->direct && side.len < field->probe.depth) {
+		fill_inside(field, set, &side);
+		return true;
+	}
 	first = entry_slot(field, e);
-	set_range(set, first, !field->direct || len >= 16 ? first : first + (1u << (16 - len)) - 1);
+	set_range(set, first,
+		  !field->direct || side.len >= 16 ? first : first + (1u << (16 - side.len)) - 1);
 	return true;
 }
 
@@ -265,21 +294,144 @@ static int try_emit(struct rows *rows, uint16_t *out, uint32_t slots)
 	return 0;
 }
 
-static int emit_field(struct rows *rows, struct field *field, enum xi_probe_field place)
+/* Slots whose rows agree on some shapes have one row in common. */
+struct groups {
+	uint64_t *kept, *all; /* of each group, `words`: what they agree on; the OR of all */
+	uint32_t *of_slot, *line;
+	uint32_t count, most;
+};
+
+static bool open_groups(struct groups *g, const struct rows *rows)
+{
+	g->most = (rows->line_limit - rows->line_count) / rows->space->chunks;
+	g->kept = malloc((size_t)g->most * rows->words * 8 + 1);
+	g->all = malloc((size_t)g->most * rows->words * 8 + 1);
+	g->of_slot = malloc(XI_SLOTS * sizeof(*g->of_slot));
+	g->line = malloc((size_t)g->most * sizeof(*g->line) + 1);
+	return g->kept && g->all && g->of_slot && g->line;
+}
+
+static void close_groups(struct groups *g)
+{
+	free(g->kept);
+	free(g->all);
+	free(g->of_slot);
+	free(g->line);
+}
+
+/* The group of a row, -E2BIG when it would be one too many. `kept`: scratch. */
+static int64_t find_group(struct rows *rows, struct groups *g, const uint64_t *row,
+			  const uint64_t *keep, uint64_t *kept)
+{
+	uint32_t words = rows->words;
+
+	for (uint32_t w = 0; w < words; w++)
+		kept[w] = row[w] & keep[w];
+	for (uint32_t at = row_hash(rows, kept);; at++) {
+		uint32_t *number = &rows->index[at % INDEX_SIZE];
+
+		if (*number && !same_row(rows, &g->kept[(*number - 1) * (size_t)words], kept))
+			continue;
+		if (*number)
+			return *number - 1;
+		if (g->count == g->most)
+			return -E2BIG;
+		memcpy(&g->kept[g->count * (size_t)words], kept, words * 8);
+		memset(&g->all[g->count * (size_t)words], 0, words * 8);
+		*number = ++g->count;
+		return g->count - 1;
+	}
+}
+
+/* Groups all slots by the shapes in `keep`. 0, or -E2BIG when there are too many groups. */
+static int group_slots(struct rows *rows, struct groups *g, const uint64_t *keep, uint64_t *kept)
+{
+	uint32_t words = rows->words;
+	int64_t group = 0;
+
+	g->count = 0;
+	memset(rows->index, 0, INDEX_SIZE * sizeof(*rows->index));
+	for (size_t s = 0; s < XI_SLOTS; s++) {
+		uint64_t *row = &rows->matrix[s * words];
+
+		for (uint32_t w = 0; w < words; w++)
+			row[w] |= rows->base[w];
+		if (!s || !same_row(rows, row, row - words))
+			group = find_group(rows, g, row, keep, kept);
+		if (group < 0)
+			return group;
+		g->of_slot[s] = group;
+		for (uint32_t w = 0; w < words; w++)
+			g->all[group * words + w] |= row[w];
+	}
+	return 0;
+}
+
+/* The shapes with prefixes below this length, or none. */
+static void keep_below(const struct rows *rows, enum field_of of, uint8_t len, uint64_t *keep)
+{
+	memset(keep, 0, rows->words * 8);
+	for (size_t i = 0; i < rows->count; i++) {
+		uint32_t shape = rows->entries[i].shape;
+
+		if (side_of(&rows->entries[i], of).len < len)
+			keep[shape / 64] |= 1ull << shape % 64;
+	}
+}
+
+/*
+ * Rows of a field which a deeper one of the same address stands beside: that one tells prefixes
+ * from `deeper` on better, so slots that only differ in these may share a row. -E2BIG: there
+ * are still too many.
+ */
+static int emit_shared(struct rows *rows, enum field_of of, uint8_t deeper, uint16_t *out)
+{
+	uint64_t *keep = malloc(2 * rows->words * 8);
+	uint32_t before = rows->line_count;
+	struct groups g = {0};
+	int err = -ENOMEM;
+
+	if (!keep || !open_groups(&g, rows))
+		goto out;
+	err = -E2BIG;
+	for (int len = deeper; err == -E2BIG && len > 0; len -= 2) {
+		keep_below(rows, of, len, keep);
+		err = group_slots(rows, &g, keep, keep + rows->words);
+	}
+	forget_lines(rows, before);
+	for (uint32_t i = 0; !err && i < g.count; i++) {
+		int64_t line = row_line(rows, &g.all[i * (size_t)rows->words]);
+
+		g.line[i] = line;
+		err = line < 0 ? line : 0;
+	}
+	for (size_t s = 0; !err && s < XI_SLOTS; s++)
+		out[s] = g.line[g.of_slot[s]];
+out:
+	close_groups(&g);
+	free(keep);
+	return err;
+}
+
+/* `deeper`: see emit_shared(); 0: there is none. */
+static int emit_field(struct rows *rows, struct field *field, enum xi_probe_field place,
+		      uint8_t deeper)
 {
 	bool proto = place == XI_PROBE_PROTO;
 	uint16_t *out = proto ? rows->slots->proto : rows->slots->line[place];
 	uint32_t before = rows->line_count;
-	int err = -E2BIG;
+	int err;
 
-	/* No field may leave nothing for those that follow. */
-	rows->line_limit = before + (XI_LINES_BIG - before) / 2;
 	rows_matrix(rows, field);
-	for (unsigned shift = 0; err == -E2BIG && shift < 16; shift++) {
-		if (shift) {
-			forget_lines(rows, before);
-			coarsen(rows, shift);
-		}
+	err = try_emit(rows, out, proto ? 256 : XI_SLOTS);
+	if (err == -E2BIG && deeper) {
+		forget_lines(rows, before);
+		err = emit_shared(rows, field->of, deeper, out);
+	}
+	for (unsigned shift = 1; err == -E2BIG && shift < 16; shift++) {
+		forget_lines(rows, before);
+		coarsen(rows, shift);
+		field->coarse = true;
 		err = try_emit(rows, out, proto ? 256 : XI_SLOTS);
 	}
 	if (err) {
@@ -338,17 +490,73 @@ static int emit_whole(struct rows *rows, struct field *field, enum xi_probe_fiel
 	return 0;
 }
 
-/* Addresses told apart whole first: their lines must be below XI_BLOCK_FLAG. */
+/* From which length on a deeper field of the same address tells prefixes apart. 0: there is none.
+ */
+static uint8_t deeper_than(const struct field *field, const struct field chosen[XI_PROBE_FIELDS])
+{
+	uint8_t len = 0;
+
+	if (field->of > FIELD_LOCAL)
+		return 0;
+	for (int place = 0; place < XI_PROBE_ADDRS; place++) {
+		const struct field *other = &chosen[place];
+
+		if (other->used && !other->coarse && other->of == field->of &&
+		    other->probe.depth > field->probe.depth && (!len || other->shortest < len))
+			len = other->shortest;
+	}
+	return len;
+}
+
+/* Fields which others can stand in for come last, and otherwise those with many rows. */
+static uint64_t turn_of(const struct field *field, const struct field chosen[XI_PROBE_FIELDS])
+{
+	return (uint64_t)(deeper_than(field, chosen) > 0) << 32 | field->about;
+}
+
+static uint32_t share_of(const struct field *field, const struct field chosen[XI_PROBE_FIELDS])
+{
+	return deeper_than(field, chosen) ? 1 : SHARE_DEEPEST;
+}
+
+/* The next field to emit, NULL when there is none; and the shares of all that are left. */
+static struct field *next_field(struct field chosen[XI_PROBE_FIELDS], uint32_t *ret_shares)
+{
+	struct field *next = NULL;
+
+	*ret_shares = 0;
+	for (int place = 0; place < XI_PROBE_FIELDS; place++) {
+		struct field *field = &chosen[place];
+
+		if (!field->used || field->whole || field->done)
+			continue;
+		*ret_shares += share_of(field, chosen);
+		if (!next || turn_of(field, chosen) < turn_of(next, chosen))
+			next = field;
+	}
+	return next;
+}
+
+/*
+ * Addresses told apart whole first: their lines must be below XI_BLOCK_FLAG. Then the others share
+ * the lines that are left, and what one does not need of its share is for those after it.
+ */
 static int emit_fields(struct rows *rows, struct field chosen[XI_PROBE_FIELDS])
 {
+	struct field *field;
+	uint32_t shares;
 	int err = 0;
 
 	for (int place = 0; !err && place < XI_PROBE_FIELDS; place++)
 		if (chosen[place].used && chosen[place].whole)
 			err = emit_whole(rows, &chosen[place], place);
-	for (int place = 0; !err && place < XI_PROBE_FIELDS; place++)
-		if (chosen[place].used && !chosen[place].whole)
-			err = emit_field(rows, &chosen[place], place);
+	while (!err && (field = next_field(chosen, &shares))) {
+		uint64_t room = XI_LINES_BIG - rows->line_count;
+
+		rows->line_limit = rows->line_count + room * share_of(field, chosen) / shares;
+		field->done = true;
+		err = emit_field(rows, field, field - chosen, deeper_than(field, chosen));
+	}
 	return err;
 }
 

@@ -23,8 +23,12 @@ struct field {
 	enum field_of of;
 	bool used, v6;
 	bool direct;		   /* an address by its first 16 bits, not by a hash */
+	uint8_t shortest;	   /* of a hash: prefixes down to this length have slots */
 	const struct whole *whole; /* all of an address */
 	struct xi_probe probe;
+	uint32_t about; /* how many different rows it may have */
+	bool done;	/* it is in the tables, or there was no room */
+	bool coarse;	/* there: with one row for neighbouring slots */
 };
 
 /* The work of one space. */

@@ -29,7 +29,7 @@
 #define HEADERS_MAX 512
 #define HEADERS_MIN 256
 #define WORK	    (1u << 20) /* headers times filters, about */
-#define FILTERS_MAX 20000      /* beyond it is the caches that lookups wait for */
+#define MARKS_MAX   (4u << 20) /* what all of them may take */
 
 /* A look at so many says whether it is worth the time. */
 #define HEADERS_FIRST 64
@@ -85,7 +85,8 @@ struct splitter {
 	struct shape *shapes;
 	struct xi_pkt *headers;
 	uint32_t *from;
-	uint32_t header_count;
+	uint32_t header_count, headers_done;
+	size_t marks_made;
 	uint8_t *seen; /* bits: some entry of a shape may have this prefix */
 	uint32_t seen_mask;
 	uint8_t *marks; /* scratch: of one shape */
@@ -203,6 +204,7 @@ static int try_shape(struct splitter *s, uint32_t i, const struct xi_pkt *pkt)
 		return 0;
 	masked(pkt->remote, remote, r);
 	masked(pkt->local, local, l);
+	s->marks_made += shape->count;
 	for (uint32_t e = 0; e < shape->count; e++) {
 		const struct entry *entry = &shape->entries[e];
 		uint8_t marks = mark(entry, pkt);
@@ -223,27 +225,27 @@ static int try_shape(struct splitter *s, uint32_t i, const struct xi_pkt *pkt)
 	return err ? err : winner < shape->count;
 }
 
-/* For all headers from one to another. 0 or -ENOMEM. */
-static int find_probes(struct splitter *s, uint32_t from, uint32_t to)
+/* For the headers up to this one, as far as there is time. 0 or -ENOMEM. */
+static int find_probes(struct splitter *s, uint32_t to)
 {
 	int end = 0;
 
-	for (uint32_t h = from; end >= 0 && h < to; h++) {
+	for (; end >= 0 && s->headers_done < to && s->marks_made < MARKS_MAX; s->headers_done++) {
 		end = 0;
 		for (uint32_t i = 0; !end && i < s->shape_count; i++)
-			end = try_shape(s, i, &s->headers[h]);
+			end = try_shape(s, i, &s->headers[s->headers_done]);
 	}
 	return end < 0 ? end : 0;
 }
 
 /* Whether probes could be spared at all, if all that is in vain so far were. */
-static bool promising(const struct splitter *s, uint32_t headers)
+static bool promising(const struct splitter *s)
 {
 	uint32_t misses = 0;
 
 	for (uint32_t i = 0; i < s->shape_count; i++)
 		misses += s->shapes[i].misses;
-	return misses * 100 >= headers * GAIN_ALL;
+	return s->headers_done >= HEADERS_FIRST && misses * 100 >= s->headers_done * GAIN_ALL;
 }
 
 /* ---------------------------------------------------------------------- orders */
@@ -431,7 +433,7 @@ static void cut(struct splitter *s, struct part *part)
 
 static int make_cuts(struct splitter *s, uint32_t most)
 {
-	int32_t least = GAIN_MIN * s->header_count / HEADERS_MIN;
+	int32_t least = 1 + GAIN_MIN * (s->headers_done - 1) / HEADERS_MIN;
 
 	for (uint32_t i = 0; i < s->shape_count; i++) {
 		struct shape *shape = &s->shapes[i];
@@ -467,7 +469,7 @@ static uint32_t gain_of(const struct splitter *s, uint32_t from, uint32_t to)
 
 	for (uint32_t i = from; i < to; i++)
 		gain += s->gains[i];
-	return gain * 100 / s->header_count;
+	return gain * 100 / s->headers_done;
 }
 
 /* How many of the cuts pay: a third and a fourth word of rows must be worth it. */
@@ -496,8 +498,9 @@ static int within(const struct splitter *s, const struct split_limits *limits, u
 			 &alive);
 	if (err)
 		return err;
-	if (*cuts >= limits->alive || !alive_within(alive, limits->alive - *cuts))
-		*cuts = few;
+	while (*cuts > few &&
+	       (*cuts >= limits->alive || !alive_within(alive, limits->alive - *cuts)))
+		*cuts = *cuts / 2 > few ? *cuts / 2 : few;
 	alive_close(alive);
 	return 0;
 }
@@ -609,17 +612,17 @@ int split_shapes(struct entry *entries, size_t count, uint32_t shapes,
 	uint32_t cuts;
 	int err;
 
-	if (shapes >= FOUR_WORDS || count > FILTERS_MAX)
+	if (shapes >= FOUR_WORDS)
 		return 0;
 	err = open_splitter(&s);
 	if (err)
 		goto out;
 	draw_headers(entries, count, s.headers, s.from, s.header_count);
 	note_prefixes(&s);
-	err = find_probes(&s, 0, HEADERS_FIRST);
-	if (err || !promising(&s, HEADERS_FIRST))
+	err = find_probes(&s, HEADERS_FIRST);
+	if (err || !promising(&s))
 		goto out;
-	err = find_probes(&s, HEADERS_FIRST, s.header_count);
+	err = find_probes(&s, s.header_count);
 	if (!err)
 		err = make_cuts(&s, FOUR_WORDS - shapes);
 	if (err)
