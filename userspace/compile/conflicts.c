@@ -40,7 +40,7 @@ struct conflicts {
 	const struct compile_opts *opts;
 	struct diag *diag;
 	size_t compares;
-	struct pairs shadowed, ambiguous;
+	struct pairs shadowed, repeated, ambiguous;
 };
 
 #define BY(a, b, field)                                                                            \
@@ -176,6 +176,25 @@ static void report_shadowed(struct conflicts *c)
 			 c->shadowed.more);
 }
 
+/* A rule that says the same twice. It does no harm, but may be a slip of the pen. */
+static void report_repeated(struct conflicts *c)
+{
+	struct diag_loc file = file_of(c), loc;
+	char other[PLACE_WORDS], times[64];
+
+	for (size_t i = 0; i < c->repeated.count; i++) {
+		const struct pair *pair = &c->repeated.v[i];
+
+		diag_add(c->diag, DIAG_NOTE, filter_loc(c->policy, &pair->loser, &loc),
+			 "one of them is needless", "repeated: %s has this filter already%s",
+			 rule_words(c->policy, &pair->winner, &pair->loser, other, sizeof(other)),
+			 times_words(pair->times, times));
+	}
+	if (c->repeated.more)
+		diag_add(c->diag, DIAG_NOTE, &file, NULL, "%zu more filters are repeated",
+			 c->repeated.more);
+}
+
 /* Equal for filters that compare_selectors() finds equal, and hardly ever for others. */
 static uint64_t hash_selectors(const struct filter *f)
 {
@@ -257,9 +276,14 @@ static int drop_shadowed(struct conflicts *c, struct image *image)
 		drop_in_run(c, order + i, to - i, beaten);
 	}
 	for (size_t i = 0; i < n; i++) {
+		const struct filter *loser = &c->filters[i];
+		const struct filter *winner = beaten[i] == KEPT ? NULL : &c->filters[beaten[i]];
+
 		/* Not two halves of one symmetric filter, say. */
-		if (beaten[i] != KEPT && c->filters[beaten[i]].rule != c->filters[i].rule)
-			add_pair(&c->shadowed, &c->filters[beaten[i]], &c->filters[i]);
+		if (winner && winner->rule != loser->rule)
+			add_pair(&c->shadowed, winner, loser);
+		else if (winner && winner->entry != loser->entry)
+			add_pair(&c->repeated, winner, loser);
 	}
 	err = set_aside(image, beaten);
 out:
@@ -502,6 +526,7 @@ int conflicts_resolve(struct image *image, const struct policy *policy,
 	err = drop_shadowed(c, image);
 	if (!err && diag) {
 		report_shadowed(c);
+		report_repeated(c);
 		err = find_ambiguous(c, image->count);
 		if (!err)
 			report_ambiguous(c);
