@@ -177,17 +177,20 @@ bpftest: $(BPFTEST)
 export O DATA CC CLANG V
 
 # deps comes first and alone, so that what is built after it sees its packages.
+# What is only built to be run right away takes all CPUs, unless -j said how many.
+jobs = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$$(nproc))
+
 .PHONY: deps check check-data demo bench bench-filter bench-deps fuzz vmtest lint asan
 deps:
 	$(Q)dist/deps.sh
 check: deps
-	$(Q)$(MAKE) --no-print-directory tests
+	$(Q)$(MAKE) --no-print-directory $(jobs) tests
 	$(Q)tests/run.sh
 check-data: deps
-	$(Q)$(MAKE) --no-print-directory tests
+	$(Q)$(MAKE) --no-print-directory $(jobs) tests
 	$(Q)tests/run.sh data
 demo: deps
-	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(MAKE) --no-print-directory $(jobs) all
 	$(Q)tests/demo/demo.sh
 bench: $(BENCHES) all
 	$(Q)bench/run
@@ -198,7 +201,7 @@ bench-deps:
 fuzz: $(FUZZ)
 	$(Q)FUZZ_SECONDS=$${FUZZ_SECONDS:-300} tests/run.sh fuzz
 vmtest: deps
-	$(Q)$(MAKE) --no-print-directory tests
+	$(Q)$(MAKE) --no-print-directory $(jobs) tests
 	$(Q)KERNEL='$(KERNEL)' TEST='$(TEST)' tests/run.sh vm
 lint:
 	$(Q)tests/run.sh lint

@@ -54,8 +54,7 @@ until_line()
 counted()
 {
 	bpftool -j map dump pinned $pins/xi_reasons |
-		python3 -c 'import json, sys
-print(sum(v["value"][sys.argv[1]]["packets"] for v in json.load(sys.stdin)[0]["formatted"]["values"]))' "$1"
+		jq --arg reason "$1" '[.[0].formatted.values[].value[$reason].packets] | add'
 }
 
 # open_datapath [NAME=VALUE...]: $holder holds bob's datapath, $reassembles is yes or no.
@@ -133,7 +132,7 @@ ip -n $alice addr add 10.88.0.1/24 dev wire
 ip -n $bob addr add 10.88.0.2/24 dev wire
 ip -n $alice addr add fd88::1/64 dev wire nodad
 ip -n $bob addr add fd88::2/64 dev wire nodad
-mac=$(ip -n $bob -j link show wire | python3 -c 'import json, sys; print(json.load(sys.stdin)[0]["address"])')
+mac=$(ip -n $bob -j link show wire | jq -r '.[0].address')
 declare -A src=([4]=10.88.0.1 [6]=fd88::1) dst=([4]=10.88.0.2 [6]=fd88::2)
 
 cat >"$tmp/policy.yaml" <<-'Y'
@@ -256,8 +255,8 @@ if [ "$reassembles" = yes ]; then
 	once 5000 >/dev/null
 	more "$way: pieces that went up are counted" "$before" "$(counted REASSEMBLY)"
 	is "$way: the verdict is counted once for the datagram" 1 "$(
-		hits() { bpftool -j map dump pinned $pins/xi_totals | python3 -c 'import json, sys
-print(sum(v["value"]["in_permit"]["packets"] for v in json.load(sys.stdin)[0]["formatted"]["values"]))'; }
+		hits() { bpftool -j map dump pinned $pins/xi_totals |
+			jq '[.[0].formatted.values[].value.in_permit.packets] | add'; }
 		a=$(hits); once 5000 >/dev/null; echo $(($(hits) - a)))"
 
 	# A sender that a rule without ports blocks leaves nothing in the kernel's reassembly,
@@ -289,7 +288,7 @@ socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x" * 4000, ("10.88.0.2
 	ip -n $alice link set side up
 	ip -n $bob link set side up
 	on $bob sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.side.rp_filter=0 net.ipv4.conf.wire.rp_filter=0
-	sidemac=$(ip -n $bob -j link show side | python3 -c 'import json, sys; print(json.load(sys.stdin)[0]["address"])')
+	sidemac=$(ip -n $bob -j link show side | jq -r '.[0].address')
 	on $alice sysctl -qw net.ipv4.conf.all.rp_filter=0
 	side() { on $alice "$flow" send side "$sidemac" "$1" 10.88.0.2 "${@:2}"; }
 	listen 10.88.0.2 $PORTS
@@ -307,7 +306,7 @@ socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x" * 4000, ("10.88.0.2
 	ip -n $bob link set mv netns $carol
 	ip -n $carol addr add 10.88.0.3/24 dev mv
 	ip -n $carol link set mv up
-	mvmac=$(ip -n $carol -j link show mv | python3 -c 'import json, sys; print(json.load(sys.stdin)[0]["address"])')
+	mvmac=$(ip -n $carol -j link show mv | jq -r '.[0].address')
 	host=$carol listen 10.88.0.3 $PORTS
 	on $alice "$flow" send wire "$mvmac" 10.88.0.1 10.88.0.3 5000 ident=9
 	before=$(counted REASSEMBLY)
