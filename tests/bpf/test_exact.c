@@ -350,6 +350,14 @@ static struct xi_pkt fields_of(const struct packet *packet)
 
 #define BUILT_IN -2
 
+static bool is_ours(const struct xi_pkt *pkt)
+{
+	for (size_t i = 0; i < OURS; i++)
+		if (me_family[i] == pkt->family && !memcmp(me_bytes[i], pkt->local, 16))
+			return true;
+	return false;
+}
+
 /* What stands above all rules: our own IKE, and the exemptions of Windows. */
 static bool exempt(const struct world *world, const struct xi_pkt *pkt)
 {
@@ -361,7 +369,7 @@ static bool exempt(const struct world *world, const struct xi_pkt *pkt)
 
 	for (size_t i = 0; i < world->count; i++)
 		if (world->rules[i].action == XI_ACT_NEGOTIATE && pkt->proto == 17 &&
-		    (pkt->local_port == 500 || pkt->local_port == 4500))
+		    (pkt->local_port == 500 || pkt->local_port == 4500) && is_ours(pkt))
 			return true;
 	return (group && world->exemptions <= 1) ||
 	       ((ports_88 || pkt->proto == 46) && world->exemptions % 2 == 0);
