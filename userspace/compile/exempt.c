@@ -6,7 +6,7 @@
  * 4500, and any address, both directions: our own daemon's ports. Not the remote
  * port, and not the ports of others whom this host forwards for: a stranger who
  * chooses port 500 must not get past a block filter
- * (docs/decisions/0013-whose-ike-is-exempt.md).
+ * (docs/decisions/0014-whose-ike-is-exempt.md).
  *
  * Compatibility exemptions (Windows calls the number ipsecexempt):
  *   0: Kerberos, RSVP, multicast, broadcast   1: multicast, broadcast
