@@ -6,10 +6,9 @@
  * rows have bits to spare, such shapes become several: fewer filters behind one bit
  * agree less by accident.
  *
- * Headers are drawn from the list. For every header and every shape that would be tried
- * for it, each of the shape's filters is marked with the fields that it has in common
- * with the header. Then the cut that spares most probes is made, of all cuts of any
- * part along any of four orders, until there are no bits or no gain.
+ * What is tried for headers drawn from the list says tries.c. The cut that spares most
+ * probes is made, of all cuts of any part along any of four orders, until there are no
+ * bits or no gain.
  *
  * Weak spot: a probe that two cuts together would spare and neither alone is not seen.
  */
@@ -17,58 +16,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compile/sample.h"
 #include "compile/split.h"
-#include "policy/scalar.h"
+#include "compile/tries.h"
 #include "util/radix.h"
 
 /* Shapes up to which a row is read in two words, and in four. */
 #define TWO_WORDS  128
 #define FOUR_WORDS XI_CHUNK_SHAPES
 
-#define HEADERS_MAX 512
-#define HEADERS_MIN 256
-#define WORK	    (1u << 20) /* headers times filters, about */
-#define MARKS_MAX   (4u << 20) /* what all of them may take */
-
 /* A look at so many says whether it is worth the time. */
 #define HEADERS_FIRST 64
 
-/* A cut must spare so many probes of HEADERS_MIN headers. */
-#define GAIN_MIN 1
+/* Of so many headers a cut must spare one probe. */
+#define HEADERS_A_PROBE 256
 /* All of them must spare so many probes of 100 packets. */
 #define GAIN_ALL 4
 /* The third and fourth word must spare so many probes of 100 packets. */
 #define GAIN_WORDS 10
 
-/* What a filter has in common with a header, as rows see it; MARK_HIT: it covers it. */
-#define MARK_REMOTE 1
-#define MARK_LOCAL  2
-#define MARK_PROTO  4
-#define MARK_X	    8
-#define MARK_Y	    16
-#define MARK_ALL    31
-#define MARK_HIT    32
-
-enum order { BY_CELL, BY_LOCAL, BY_PROTO, BY_RANK, ORDERS };
-
-/* A header for which a shape is tried. */
-struct probe {
-	uint32_t winner; /* of the shape's filters; as many as there are: none of them */
-};
-
-struct shape {
-	const struct entry *entries;
-	uint32_t count;
-	uint32_t *order[ORDERS]; /* entries along each; any part has the same places in all */
-	uint32_t *place[ORDERS]; /* of each entry */
-	struct probe *probes;
-	uint8_t *marks; /* `count` for each probe */
-	uint32_t probe_count, probe_room, misses;
-};
-
 struct part {
-	struct shape *shape;
+	struct tried *shape;
 	uint32_t from, to; /* in the shape's orders */
 	/* The best cut: before place `at`. */
 	int32_t gain;
@@ -79,18 +46,8 @@ struct part {
 };
 
 struct splitter {
-	const struct entry *entries;
-	size_t count;
-	uint32_t shape_count;
-	struct shape *shapes;
-	struct xi_pkt *headers;
-	uint32_t *from;
-	uint32_t header_count, headers_done;
-	size_t marks_made;
-	uint8_t *seen; /* bits: some entry of a shape may have this prefix */
-	uint32_t seen_mask;
-	uint8_t *marks; /* scratch: of one shape */
-	int32_t *gain;	/* scratch: along one shape */
+	struct tries tries;
+	int32_t *gain; /* scratch: along one shape */
 	uint32_t *spare;
 	struct part *parts; /* the first shape_count are whole shapes */
 	uint32_t part_count;
@@ -98,154 +55,15 @@ struct splitter {
 	uint32_t cuts;
 };
 
-/* --------------------------------------------------------- what would be tried */
-
-static void masked(const uint8_t addr[16], const __u64 mask[2], uint64_t ret[2])
-{
-	memcpy(ret, addr, 16);
-	ret[0] &= mask[0];
-	ret[1] &= mask[1];
-}
-
-static uint32_t seen_bit(const struct splitter *s, const uint8_t addr[16], const __u64 mask[2],
-			 uint32_t shape, enum field_of of)
-{
-	uint64_t word[2];
-
-	masked(addr, mask, word);
-	return xi_hash_end(xi_hash_step(word[0] + 2 * shape + of, word[1])) & s->seen_mask;
-}
-
-static void note_prefixes(struct splitter *s)
-{
-	for (uint32_t i = 0; i < s->shape_count; i++) {
-		const struct shape *shape = &s->shapes[i];
-		__u64 remote[2], local[2];
-
-		prefix_words(shape->entries->remote_len, remote);
-		prefix_words(side_of(shape->entries, FIELD_LOCAL).len, local);
-		for (uint32_t e = 0; e < shape->count; e++) {
-			const struct entry *entry = &shape->entries[e];
-			uint32_t r = seen_bit(s, entry->remote, remote, i, FIELD_REMOTE);
-			uint32_t l = seen_bit(s, entry->local, local, i, FIELD_LOCAL);
-
-			s->seen[r / 8] |= 1 << r % 8;
-			s->seen[l / 8] |= 1 << l % 8;
-		}
-	}
-}
-
-static bool same(const uint8_t addr[16], const __u64 mask[2], const uint64_t want[2])
-{
-	uint64_t word[2];
-
-	masked(addr, mask, word);
-	return !((word[0] ^ want[0]) | (word[1] ^ want[1]));
-}
-
-static uint8_t mark(const struct entry *e, const struct xi_pkt *pkt)
-{
-	uint8_t marks = !e->proto_given || e->proto == pkt->proto ? MARK_PROTO : 0;
-	uint16_t y = pkt->local_port;
-
-	if (e->proto_given && proto_is_icmp(e->proto)) {
-		/* Rows are read with ports 0 for such packets, cells with type and code. */
-		if (!pkt->remote_port && !pkt->local_port)
-			marks |= MARK_X | MARK_Y;
-		y = pkt->icmp_type << 8 | pkt->icmp_code;
-		return marks | (y >= e->rect.y_lo && y <= e->rect.y_hi ? MARK_HIT : 0);
-	}
-	if (pkt->remote_port >= e->rect.x_lo && pkt->remote_port <= e->rect.x_hi)
-		marks |= MARK_X;
-	if (y >= e->rect.y_lo && y <= e->rect.y_hi)
-		marks |= MARK_Y;
-	return marks | MARK_HIT;
-}
-
-/* Keeps the marks of a header for which the shape is tried. */
-static int add_probe(struct shape *shape, const uint8_t *marks, uint32_t winner)
-{
-	if (shape->probe_count == shape->probe_room) {
-		uint32_t room = 2 * shape->probe_room + 4;
-		void *probes = realloc(shape->probes, room * sizeof(*shape->probes)), *all;
-
-		if (!probes)
-			return -ENOMEM;
-		shape->probes = probes;
-		all = realloc(shape->marks, (size_t)room * shape->count);
-		if (!all)
-			return -ENOMEM;
-		shape->marks = all;
-		shape->probe_room = room;
-	}
-	memcpy(&shape->marks[(size_t)shape->probe_count * shape->count], marks, shape->count);
-	shape->probes[shape->probe_count++].winner = winner;
-	shape->misses += winner == shape->count;
-	return 0;
-}
-
-/* Returns 1 when the shape decides about the header, else 0 or -ENOMEM. */
-static int try_shape(struct splitter *s, uint32_t i, const struct xi_pkt *pkt)
-{
-	struct shape *shape = &s->shapes[i];
-	uint8_t local_len = side_of(shape->entries, FIELD_LOCAL).len, all = 0;
-	uint32_t winner = shape->count, bit, best = XI_NO_FILTER;
-	__u64 remote[2], local[2];
-	uint64_t r[2], l[2];
-	int err;
-
-	prefix_words(shape->entries->remote_len, remote);
-	bit = seen_bit(s, pkt->remote, remote, i, FIELD_REMOTE);
-	if (!(s->seen[bit / 8] >> bit % 8 & 1))
-		return 0;
-	prefix_words(local_len, local);
-	bit = seen_bit(s, pkt->local, local, i, FIELD_LOCAL);
-	if (!(s->seen[bit / 8] >> bit % 8 & 1))
-		return 0;
-	masked(pkt->remote, remote, r);
-	masked(pkt->local, local, l);
-	s->marks_made += shape->count;
-	for (uint32_t e = 0; e < shape->count; e++) {
-		const struct entry *entry = &shape->entries[e];
-		uint8_t marks = mark(entry, pkt);
-
-		marks |= same(entry->remote, remote, r) ? MARK_REMOTE : 0;
-		marks |= same(entry->local, local, l) ? MARK_LOCAL : 0;
-		if (marks == (MARK_ALL | MARK_HIT) && entry->rect.filter < best) {
-			best = entry->rect.filter;
-			winner = e;
-		}
-		s->marks[e] = marks & MARK_ALL;
-		all |= marks;
-	}
-	if ((all & MARK_ALL) != MARK_ALL ||
-	    (shape->entries->me && !(pkt->flags & XI_PKT_LOCAL_IS_ME)))
-		return 0;
-	err = add_probe(shape, s->marks, winner);
-	return err ? err : winner < shape->count;
-}
-
-/* For the headers up to this one, as far as there is time. 0 or -ENOMEM. */
-static int find_probes(struct splitter *s, uint32_t to)
-{
-	int end = 0;
-
-	for (; end >= 0 && s->headers_done < to && s->marks_made < MARKS_MAX; s->headers_done++) {
-		end = 0;
-		for (uint32_t i = 0; !end && i < s->shape_count; i++)
-			end = try_shape(s, i, &s->headers[s->headers_done]);
-	}
-	return end < 0 ? end : 0;
-}
-
 /* Whether probes could be spared at all, if all that is in vain so far were. */
 static bool promising(const struct splitter *s)
 {
 	uint32_t misses = 0;
 
-	for (uint32_t i = 0; i < s->shape_count; i++)
-		misses += s->shapes[i].misses;
-	return s->headers_done >= HEADERS_FIRST && misses * 100 >= s->headers_done * GAIN_ALL;
+	for (uint32_t i = 0; i < s->tries.shape_count; i++)
+		misses += s->tries.shapes[i].misses;
+	return s->tries.headers_done >= HEADERS_FIRST &&
+	       misses * 100 >= s->tries.headers_done * GAIN_ALL;
 }
 
 /* ---------------------------------------------------------------------- orders */
@@ -263,7 +81,7 @@ static uint64_t number(const uint8_t bytes[8])
  * Entries come by cell and then rank; the other orders are stable sorts of that one. So all have
  * those of a cell in order of rank, and a cut anywhere leaves the better ones on the left.
  */
-static int sort_by(struct shape *shape, enum order order, struct keyed *keys)
+static int sort_by(struct tried *shape, enum order order, struct keyed *keys)
 {
 	int err = 0;
 
@@ -288,7 +106,7 @@ static int sort_by(struct shape *shape, enum order order, struct keyed *keys)
 	return radix_sort(keys, shape->count);
 }
 
-static int make_orders(struct shape *shape)
+static int make_orders(struct tried *shape)
 {
 	struct keyed *keys = malloc(shape->count * sizeof(*keys));
 	int err = keys ? 0 : -ENOMEM;
@@ -364,7 +182,7 @@ static void find_best(const struct splitter *s, struct part *part, enum order al
 /* Finds the best cut of a part. */
 static void weigh(const struct splitter *s, struct part *part)
 {
-	const struct shape *shape = part->shape;
+	const struct tried *shape = part->shape;
 
 	part->gain = 0;
 	part->at = part->from;
@@ -390,7 +208,7 @@ static void weigh(const struct splitter *s, struct part *part)
 /* Those left of the cut first, in all orders. */
 static void divide(struct splitter *s, struct part *part)
 {
-	struct shape *shape = part->shape;
+	struct tried *shape = part->shape;
 	const uint32_t *place = shape->place[part->along];
 	uint32_t n, m;
 
@@ -413,7 +231,7 @@ static void divide(struct splitter *s, struct part *part)
 	}
 }
 
-static struct part *add_part(struct splitter *s, struct shape *shape, uint32_t from, uint32_t to)
+static struct part *add_part(struct splitter *s, struct tried *shape, uint32_t from, uint32_t to)
 {
 	struct part *part = &s->parts[s->part_count++];
 
@@ -433,10 +251,10 @@ static void cut(struct splitter *s, struct part *part)
 
 static int make_cuts(struct splitter *s, uint32_t most)
 {
-	int32_t least = 1 + GAIN_MIN * (s->headers_done - 1) / HEADERS_MIN;
+	int32_t least = 1 + (s->tries.headers_done - 1) / HEADERS_A_PROBE;
 
-	for (uint32_t i = 0; i < s->shape_count; i++) {
-		struct shape *shape = &s->shapes[i];
+	for (uint32_t i = 0; i < s->tries.shape_count; i++) {
+		struct tried *shape = &s->tries.shapes[i];
 
 		s->parts[s->part_count] = (struct part){.shape = shape, .to = shape->count};
 		if (shape->misses < (uint32_t)least || shape->count < 2) {
@@ -469,15 +287,16 @@ static uint32_t gain_of(const struct splitter *s, uint32_t from, uint32_t to)
 
 	for (uint32_t i = from; i < to; i++)
 		gain += s->gains[i];
-	return gain * 100 / s->headers_done;
+	return gain * 100 / s->tries.headers_done;
 }
 
 /* How many of the cuts pay: a third and a fourth word of rows must be worth it. */
 static uint32_t worth(const struct splitter *s)
 {
-	uint32_t few = s->shape_count < TWO_WORDS ? TWO_WORDS - s->shape_count : 0, cuts = s->cuts;
+	uint32_t few = s->tries.shape_count < TWO_WORDS ? TWO_WORDS - s->tries.shape_count : 0,
+		 cuts = s->cuts;
 
-	if (s->shape_count <= TWO_WORDS && cuts > few && gain_of(s, few, cuts) < GAIN_WORDS)
+	if (s->tries.shape_count <= TWO_WORDS && cuts > few && gain_of(s, few, cuts) < GAIN_WORDS)
 		cuts = few;
 	return gain_of(s, 0, cuts) < GAIN_ALL ? 0 : cuts;
 }
@@ -488,14 +307,15 @@ static uint32_t worth(const struct splitter *s)
  */
 static int within(const struct splitter *s, const struct split_limits *limits, uint32_t *cuts)
 {
-	uint32_t few = s->shape_count < limits->alive ? limits->alive - s->shape_count : 0;
+	uint32_t few = s->tries.shape_count < limits->alive ? limits->alive - s->tries.shape_count
+							    : 0;
 	struct alive *alive;
 	int err;
 
 	if (*cuts <= few)
 		return 0;
-	err = alive_open(s->entries, s->count, s->shape_count, limits->remote, limits->local,
-			 &alive);
+	err = alive_open(s->tries.entries, s->tries.count, s->tries.shape_count, limits->remote,
+			 limits->local, &alive);
 	if (err)
 		return err;
 	while (*cuts > few &&
@@ -520,7 +340,7 @@ static uint32_t label(const struct part *part, uint32_t cuts, uint32_t number, u
 /* Puts the entries of a shape in order of their part; those of a part stay in order. */
 static void reorder(const struct part *whole, uint32_t cuts, uint16_t *labels, struct entry *out)
 {
-	const struct shape *shape = whole->shape;
+	const struct tried *shape = whole->shape;
 	uint32_t at[FOUR_WORDS + 1] = {0}, parts = label(whole, cuts, 0, labels);
 
 	for (uint32_t i = 0; i < shape->count; i++)
@@ -537,13 +357,13 @@ static void reorder(const struct part *whole, uint32_t cuts, uint16_t *labels, s
 
 static int apply(const struct splitter *s, uint32_t cuts, struct entry *entries)
 {
-	struct entry *out = malloc(s->count * sizeof(*out));
-	uint16_t *labels = malloc(s->count * sizeof(*labels));
+	struct entry *out = malloc(s->tries.count * sizeof(*out));
+	uint16_t *labels = malloc(s->tries.count * sizeof(*labels));
 	int err = out && labels ? 0 : -ENOMEM;
 
-	for (uint32_t i = 0; !err && i < s->shape_count; i++) {
+	for (uint32_t i = 0; !err && i < s->tries.shape_count; i++) {
 		const struct part *part = &s->parts[i];
-		size_t at = part->shape->entries - s->entries;
+		size_t at = part->shape->entries - s->tries.entries;
 
 		if (!part->number || part->number > cuts)
 			continue;
@@ -557,72 +377,42 @@ static int apply(const struct splitter *s, uint32_t cuts, struct entry *entries)
 
 static void close_splitter(struct splitter *s)
 {
-	for (uint32_t i = 0; s->shapes && i < s->shape_count; i++) {
-		for (enum order o = 0; o < ORDERS; o++) {
-			free(s->shapes[i].order[o]);
-			free(s->shapes[i].place[o]);
-		}
-		free(s->shapes[i].probes);
-		free(s->shapes[i].marks);
-	}
-	free(s->shapes);
-	free(s->headers);
-	free(s->from);
-	free(s->seen);
-	free(s->marks);
+	tries_close(&s->tries);
 	free(s->gain);
 	free(s->spare);
 	free(s->parts);
 	free(s->gains);
 }
 
-static int open_splitter(struct splitter *s)
+static int open_splitter(struct splitter *s, const struct entry *entries, size_t count,
+			 uint32_t shapes)
 {
-	uint32_t bits = 1024, n = WORK / s->count;
-	struct shape *shape;
+	int err = tries_open(entries, count, shapes, &s->tries);
 
-	while (bits < 16 * s->count)
-		bits *= 2;
-	s->seen_mask = bits - 1;
-	s->header_count = n < HEADERS_MIN ? HEADERS_MIN : n > HEADERS_MAX ? HEADERS_MAX : n;
-	s->shapes = calloc(s->shape_count, sizeof(*s->shapes));
-	s->headers = malloc(s->header_count * sizeof(*s->headers));
-	s->from = malloc(s->header_count * sizeof(*s->from));
-	s->seen = calloc(bits / 8, 1);
-	s->marks = malloc(s->count);
-	s->gain = malloc((s->count + 2) * sizeof(*s->gain));
-	s->spare = malloc(s->count * sizeof(*s->spare));
+	s->gain = malloc((count + 2) * sizeof(*s->gain));
+	s->spare = malloc(count * sizeof(*s->spare));
 	s->parts = calloc(3 * FOUR_WORDS, sizeof(*s->parts));
 	s->gains = calloc(FOUR_WORDS, sizeof(*s->gains));
-	if (!s->shapes || !s->headers || !s->from || !s->seen || !s->marks || !s->gain ||
-	    !s->spare || !s->parts || !s->gains)
+	if (!s->gain || !s->spare || !s->parts || !s->gains)
 		return -ENOMEM;
-	for (size_t i = 0; i < s->count; i++) {
-		shape = &s->shapes[s->entries[i].shape];
-		if (!shape->count++)
-			shape->entries = &s->entries[i];
-	}
-	return 0;
+	return err;
 }
 
 int split_shapes(struct entry *entries, size_t count, uint32_t shapes,
 		 const struct split_limits *limits)
 {
-	struct splitter s = {.entries = entries, .count = count, .shape_count = shapes};
+	struct splitter s = {0};
 	uint32_t cuts;
 	int err;
 
 	if (shapes >= FOUR_WORDS)
 		return 0;
-	err = open_splitter(&s);
-	if (err)
-		goto out;
-	draw_headers(entries, count, s.headers, s.from, s.header_count);
-	note_prefixes(&s);
-	err = find_probes(&s, HEADERS_FIRST);
+	err = open_splitter(&s, entries, count, shapes);
+	if (!err)
+		err = tries_find(&s.tries, HEADERS_FIRST);
 	if (err || !promising(&s))
 		goto out;
-	err = find_probes(&s, s.header_count);
+	err = tries_find(&s.tries, s.tries.header_count);
 	if (!err)
 		err = make_cuts(&s, FOUR_WORDS - shapes);
 	if (err)
