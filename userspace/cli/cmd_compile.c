@@ -87,7 +87,7 @@ int cmd_compile(int argc, char **argv)
 	int rc = cli_policy_args(argc, argv, &opt, &stats);
 
 	if (!rc)
-		rc = cli_compile_policy(opt.file, &opt.me, stats, &policy, &image, &times);
+		rc = cli_compile_policy(opt.file, &opt.me, CLI_MUST_LOAD, &policy, &image, &times);
 	if (!rc) {
 		if (opt.json)
 			print_json(image);

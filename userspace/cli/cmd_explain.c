@@ -235,7 +235,7 @@ static int explain_file(struct options *opt)
 	struct policy *policy = NULL;
 	struct image *image = NULL;
 	json_t *data = NULL;
-	int rc = cli_compile_policy(opt->file, &opt->me, false, &policy, &image, NULL);
+	int rc = cli_compile_policy(opt->file, &opt->me, CLI_MAY_NOT_LOAD, &policy, &image, NULL);
 
 	if (rc)
 		return rc;

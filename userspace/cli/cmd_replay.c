@@ -303,7 +303,7 @@ int cmd_replay(int argc, char **argv)
 		}
 	}
 	if (!rc)
-		rc = cli_compile(opt.policy, &opt.me, true, &image);
+		rc = cli_compile(opt.policy, &opt.me, &image);
 	if (!rc)
 		rc = replay(&opt, image, capture);
 	capture_close(capture);

@@ -78,11 +78,39 @@ static double seconds(void)
 	return now.tv_sec + now.tv_nsec * 1e-9;
 }
 
-int cli_compile_policy(const char *path, const struct cli_me *me, bool tables,
+/*
+ * A policy whose tables were refused, as `diag` says: the filters that it amounts to
+ * can still be told. An error of theirs stays one.
+ */
+static int compile_unloadable(const char *path, const struct policy *policy,
+			      const struct compile_opts *opts, struct image **ret_image,
+			      struct diag *diag)
+{
+	struct compile_opts filters_only = *opts;
+	struct diag_loc loc = {.file = path};
+	struct diag again = {0};
+	int err;
+
+	filters_only.no_tables = true;
+	err = compile_policy(policy, &filters_only, ret_image, &again);
+	diag_free(&again);
+	if (err)
+		return err;
+	for (size_t i = 0; i < diag->count; i++)
+		if (diag->entries[i].severity == DIAG_ERROR)
+			diag->entries[i].severity = DIAG_WARNING;
+	diag->warnings += diag->errors;
+	diag->errors = 0;
+	diag_add(diag, DIAG_WARNING, &loc, NULL,
+		 "this policy cannot be loaded; the answer is what its filters would decide");
+	return 0;
+}
+
+int cli_compile_policy(const char *path, const struct cli_me *me, enum cli_loadable loadable,
 		       struct policy **ret_policy, struct image **ret_image,
 		       struct cli_times *ret_times)
 {
-	struct compile_opts opts = {.me = me->v, .me_count = me->count, .no_tables = !tables};
+	struct compile_opts opts = {.me = me->v, .me_count = me->count};
 	struct policy *policy = NULL;
 	struct diag diag = {0};
 	double start = seconds(), loaded;
@@ -91,6 +119,8 @@ int cli_compile_policy(const char *path, const struct cli_me *me, bool tables,
 	loaded = seconds();
 	if (!err)
 		err = compile_policy(policy, &opts, ret_image, &diag);
+	if (err == -EINVAL && policy && loadable == CLI_MAY_NOT_LOAD)
+		err = compile_unloadable(path, policy, &opts, ret_image, &diag);
 	if (ret_times)
 		*ret_times = (struct cli_times){loaded - start, seconds() - loaded};
 	if (err && !diag.errors)
@@ -105,10 +135,10 @@ int cli_compile_policy(const char *path, const struct cli_me *me, bool tables,
 	return err ? CLI_USAGE : CLI_OK;
 }
 
-int cli_compile(const char *path, const struct cli_me *me, bool tables, struct image **ret_image)
+int cli_compile(const char *path, const struct cli_me *me, struct image **ret_image)
 {
 	struct policy *policy = NULL;
-	int rc = cli_compile_policy(path, me, tables, &policy, ret_image, NULL);
+	int rc = cli_compile_policy(path, me, CLI_MUST_LOAD, &policy, ret_image, NULL);
 
 	policy_free(policy);
 	return rc;

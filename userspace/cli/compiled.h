@@ -38,10 +38,14 @@ bool cli_diag_cut(const struct diag *diag);
 void cli_print_diag(struct diag *diag);
 
 /*
- * Loads and compiles the policy at `path`; warnings and errors go to stderr.
- * Returns an exit code; on CLI_OK *ret_image (image_free) is there.
+ * Loads and compiles the policy at `path`, tables and all; warnings and errors go to
+ * stderr. Returns an exit code; on CLI_OK *ret_image (image_free) is there.
  */
-int cli_compile(const char *path, const struct cli_me *me, bool tables, struct image **ret_image);
+int cli_compile(const char *path, const struct cli_me *me, struct image **ret_image);
+
+/* Of a policy whose filters no tables can hold: an error, or a warning and no tables. */
+enum cli_loadable { CLI_MUST_LOAD, CLI_MAY_NOT_LOAD };
+
 /* How long reading the text and compiling it took. */
 struct cli_times {
 	double load_s, compile_s;
@@ -51,7 +55,7 @@ struct cli_times {
  * The same, and on CLI_OK the policy (policy_free), for the places of its filters.
  * ret_times may be NULL.
  */
-int cli_compile_policy(const char *path, const struct cli_me *me, bool tables,
+int cli_compile_policy(const char *path, const struct cli_me *me, enum cli_loadable loadable,
 		       struct policy **ret_policy, struct image **ret_image,
 		       struct cli_times *ret_times);
 

@@ -66,7 +66,7 @@ struct compile_opts {
 	uint64_t seed;		/* hash key of the tables; 0 = fixed, for tests */
 	enum compile_rows rows; /* for tests and benchmarks */
 	uint32_t alive_max;	/* for tests; 0 = XI_ALIVE_MAX */
-	bool no_tables;		/* only the filters: for explain and check */
+	bool no_tables;		/* only the filters */
 };
 
 /* 0, or -EINVAL with the rule named in diag, or -ENOMEM. */
