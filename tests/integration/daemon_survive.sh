@@ -3,12 +3,13 @@
 #
 # kill -9 of every role and then of the parent, with traffic under way and a
 # capture running: what is blocked stays blocked, what must be protected is never
-# seen in clear, and everything works again when the process is back.
+# seen in clear, and everything works again when the process is back. What was
+# left in force belongs to its network namespace, and is not taken over from another.
 set -u -o pipefail
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/daemon.sh
 daemon_lab
-plan 34
+plan 43
 
 daemon_start a && daemon_start b
 ok "both daemons start"
@@ -67,6 +68,17 @@ wait "$daemon_b"
 equal "an orderly stop ends with exit code 0" 0 $?
 flow_fails 23 TELNETTAG && flow_fails 5432 DATABASETAG
 ok "it leaves the filters in force"
+
+# ------------------------------------------------------ in another namespace
+timeout 60 nsenter --net="/run/netns/$lab-a" "$xipsecd" --instance "$lab-b" \
+	--policy "$tmp/b/policy.yaml" --interface eth0 --foreground >"$tmp/elsewhere.log" 2>&1 </dev/null
+equal "a daemon of that name in another namespace is refused" 1 $?
+grep -q "instance '$lab-b' filters another network namespace" "$tmp/elsewhere.log" &&
+	grep -q -e "--instance" "$tmp/elsewhere.log" && grep -q teardown "$tmp/elsewhere.log" &&
+	[ "$(wc -l <"$tmp/elsewhere.log")" = 1 ]
+ok "in one sentence that names the ways out"
+flow_fails 23 TELNETTAG && flow 8080 WEBTAG
+ok "and the filters are as they were"
 "$xipsec" --instance "$lab-b" teardown
 equal "teardown, from outside of the namespace, ends with exit code 0" 0 $?
 flow 23 TELNETTAG
@@ -75,4 +87,33 @@ ok "and takes the filters away"
 ok "with everything that was pinned"
 [ ! -e "/run/xipsec/$lab-b" ]
 ok "and what lay under /run"
+
+# The namespace is deleted with the filters in it: the name is free again. The number that eth0
+# had there is that of an interface here that is not to be filtered.
+number() { on "$1" cat /proc/net/igmp | awk '$2 == "eth0" {print $1}'; }
+was=$(number a)
+kill -TERM "$daemon_a"
+wait "$daemon_a"
+ip netns del "$lab-a"
+[ -e "/sys/fs/bpf/xipsec/$lab-a/xi_ctl" ] && [ -n "$was" ] && [ "$was" = "$(number b)" ]
+ok "a namespace is deleted, and what was pinned for it is there"
+ip -n "$lab-b" link add eth9 up type veth peer name peer9
+ip -n "$lab-b" link set peer9 up
+nsenter --net="/run/netns/$lab-b" "$xipsecd" --instance "$lab-a" --policy "$tmp/a/policy.yaml" \
+	--interface eth9 --foreground >"$tmp/moved.log" 2>&1 </dev/null &
+daemon_a=$!
+pids="$pids $daemon_a"
+filtered() { ip -n "$lab-b" link show "$1" | grep -q xdp; }
+moved_up() { is_up a && filtered eth9; }
+eventually 20 moved_up
+ok "a daemon of that name starts in another one"
+! grep "eth0" "$tmp/moved.log"
+ok "and does not take interfaces of the same number for its own"
+kill -TERM "$daemon_a"
+wait "$daemon_a"
+equal "it ends with exit code 0" 0 $?
+ask a teardown && ! filtered eth9
+ok "teardown goes to where it was started last"
+[ ! -e "/sys/fs/bpf/xipsec/$lab-a" ]
+ok "and leaves nothing pinned"
 exit $((failures > 0))

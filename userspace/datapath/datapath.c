@@ -140,6 +140,20 @@ static void forget_gone_interfaces(struct datapath *dp)
 	}
 }
 
+/*
+ * Numbers of interfaces mean nothing in another namespace, and what reassembled there
+ * would keep it from going away.
+ */
+static void forget_other_netns(struct datapath *dp)
+{
+	uint32_t key;
+
+	while (!bpf_map_get_next_key(dp->map[DP_MAP_IFACE], NULL, &key))
+		if (bpf_map_delete_elem(dp->map[DP_MAP_IFACE], &key))
+			break;
+	dp_nf_detach(dp);
+}
+
 static int pin_all(struct datapath *dp, struct diag *diag)
 {
 	char path[128];
@@ -174,6 +188,7 @@ static void forget_empty_dir(const struct datapath *dp)
 int datapath_open(const struct datapath_opts *opts, struct datapath **ret, struct diag *diag)
 {
 	struct datapath *dp;
+	bool moved = false;
 	int err;
 
 	if (!instance_name_ok(opts->instance)) {
@@ -191,6 +206,9 @@ int datapath_open(const struct datapath_opts *opts, struct datapath **ret, struc
 		err = dp_dir_open(dp->instance, true, &dp->dir_fd, diag);
 	if (err)
 		goto out;
+	err = dp_netns_check(dp->instance, &moved, diag);
+	if (err)
+		goto out;
 	err = adopt(dp, diag);
 	if (err == -ENOENT) {
 		dp_close_fds(dp);
@@ -205,6 +223,8 @@ int datapath_open(const struct datapath_opts *opts, struct datapath **ret, struc
 		err = dp_ring_open(dp);
 	if (err)
 		goto out;
+	if (moved)
+		forget_other_netns(dp);
 	forget_gone_interfaces(dp);
 	dp_tc_forget_gone(dp->instance);
 	/* Whoever ran before may have left his choice and his dead workers' SAs. */
@@ -251,24 +271,6 @@ void datapath_close(struct datapath *dp)
 	free(dp);
 }
 
-/* The namespace that this instance filters, 0 if nothing says so. */
-static uint32_t netns_of(const char *instance)
-{
-	struct xi_ctl ctl = {0};
-	uint32_t zero = 0;
-	char path[128];
-	int fd;
-
-	dp_pin_path(path, sizeof(path), instance, dp_map_name(DP_MAP_CTL));
-	fd = bpf_obj_get(path);
-	if (fd < 0)
-		return 0;
-	if (bpf_map_lookup_elem(fd, &zero, &ctl) || ctl.abi != XI_ABI_VERSION)
-		ctl.netns = 0;
-	close(fd);
-	return ctl.netns;
-}
-
 /* From every interface of the namespace that we are in. */
 static int detach_all(const char *instance, struct diag *diag)
 {
@@ -303,7 +305,7 @@ int datapath_teardown(const char *instance, struct diag *diag)
 	if (err && err != -ENOENT)
 		return err;
 	dp_log_begin();
-	err = dp_netns_enter(netns_of(instance), &back);
+	err = dp_netns_enter(dp_netns_of(instance), &back);
 	if (err)
 		diag_add(
 			diag, DIAG_ERROR, NULL, NULL,

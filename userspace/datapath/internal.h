@@ -138,6 +138,13 @@ uint32_t dp_netns(void);
  */
 int dp_netns_enter(uint32_t netns, int *ret_back);
 int dp_netns_leave(int back); /* -1 is fine */
+/* The namespace that this instance filters, 0 if nothing says so. */
+uint32_t dp_netns_of(const char *instance);
+/*
+ * 0: the instance may be used here; *ret_moved: it was another namespace's, which is gone
+ * or has none of its programs. -EADDRINUSE, and said why: it filters another one.
+ */
+int dp_netns_check(const char *instance, bool *ret_moved, struct diag *diag);
 
 /* object.c */
 uint32_t dp_object_hash(const void *data, size_t len);
