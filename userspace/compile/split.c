@@ -152,10 +152,12 @@ static void add_gains(const struct splitter *s, const struct part *part, enum or
 	}
 	for (all = 0; all != MARK_ALL;)
 		all |= marks[order[--right]];
-	/* From `left` on the left part is tried, up to `right` the right one. */
-	s->gain[0]++;
+	/*
+	 * With a cut from `left` on the left part is tried, with one up to `right` the right
+	 * one. Uncut it is one probe: where both are tried one is added, where neither is one
+	 * is spared. Before place 0 all is on the right, which is as before: gain[0] stays.
+	 */
 	s->gain[left]--;
-	s->gain[0]--;
 	s->gain[right + 1]++;
 }
 
@@ -189,7 +191,7 @@ static void weigh(const struct splitter *s, struct part *part)
 	for (enum order o = 0; o < ORDERS; o++) {
 		memset(s->gain, 0, (part->to - part->from + 2) * sizeof(*s->gain));
 		for (uint32_t p = 0; p < shape->probe_count; p++) {
-			uint32_t winner = shape->probes[p].winner;
+			uint32_t winner = shape->winners[p];
 
 			if (winner < shape->count) {
 				uint32_t at = shape->place[BY_CELL][winner];

@@ -85,11 +85,11 @@ static int add_probe(struct tried *shape, const uint8_t *marks, uint32_t winner)
 {
 	if (shape->probe_count == shape->probe_room) {
 		uint32_t room = 2 * shape->probe_room + 4;
-		void *probes = realloc(shape->probes, room * sizeof(*shape->probes)), *all;
+		void *winners = realloc(shape->winners, room * sizeof(*shape->winners)), *all;
 
-		if (!probes)
+		if (!winners)
 			return -ENOMEM;
-		shape->probes = probes;
+		shape->winners = winners;
 		all = realloc(shape->marks, (size_t)room * shape->count);
 		if (!all)
 			return -ENOMEM;
@@ -97,7 +97,7 @@ static int add_probe(struct tried *shape, const uint8_t *marks, uint32_t winner)
 		shape->probe_room = room;
 	}
 	memcpy(&shape->marks[(size_t)shape->probe_count * shape->count], marks, shape->count);
-	shape->probes[shape->probe_count++].winner = winner;
+	shape->winners[shape->probe_count++] = winner;
 	shape->misses += winner == shape->count;
 	return 0;
 }
@@ -162,7 +162,7 @@ void tries_close(struct tries *t)
 			free(t->shapes[i].order[o]);
 			free(t->shapes[i].place[o]);
 		}
-		free(t->shapes[i].probes);
+		free(t->shapes[i].winners);
 		free(t->shapes[i].marks);
 	}
 	free(t->shapes);

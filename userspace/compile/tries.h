@@ -16,19 +16,14 @@
 
 enum order { BY_CELL, BY_LOCAL, BY_PROTO, BY_RANK, ORDERS };
 
-/* A header for which a shape is tried. */
-struct probe {
-	uint32_t winner; /* of the shape's filters; as many as there are: none of them */
-};
-
-/* A shape and what it is tried for. The orders are split.c's. */
+/* A shape and what it is tried for: a probe is a header. The orders are split.c's. */
 struct tried {
 	const struct entry *entries;
 	uint32_t count;
 	uint32_t *order[ORDERS]; /* entries along each; any part has the same places in all */
 	uint32_t *place[ORDERS]; /* of each entry */
-	struct probe *probes;
-	uint8_t *marks; /* `count` for each probe */
+	uint32_t *winners;	 /* of each probe, one of the entries; `count`: none of them */
+	uint8_t *marks;		 /* `count` for each probe */
 	uint32_t probe_count, probe_room, misses;
 };
 
