@@ -13,20 +13,25 @@
 #include "dense.bpf.h"
 #include "mask6.bpf.h"
 
+static __always_inline __u64 xi_differs4(const struct xi_cell4 *cell, __u64 key, __u32 tag)
+{
+	return xi_nonzero((*xi_words(cell->remote) ^ key) | (cell->tag ^ tag));
+}
+
 static __always_inline const struct xi_inside *xi_find4(const struct xi_ask *ask,
 							const struct xi_space *space,
 							const struct xi_shape *shape, __u32 tag,
 							__s32 *error)
 {
-	__u64 key = ask->key[0] & shape->mask4, n0, n1;
+	__u64 key = ask->key[0] & *xi_words(shape->remote_mask), n0, n1;
 	__u64 hash = xi_hash4(space->seed, key, tag);
 	const struct xi_cells4 *bucket;
 
 	bucket = xi_at(xi_cells4, space->first_bucket + xi_first_bucket(hash, space->buckets));
 	if (!bucket)
 		goto broken;
-	n0 = xi_nonzero((bucket->cell[0].key ^ key) | (bucket->cell[0].tag ^ tag));
-	n1 = xi_nonzero((bucket->cell[1].key ^ key) | (bucket->cell[1].tag ^ tag));
+	n0 = xi_differs4(&bucket->cell[0], key, tag);
+	n1 = xi_differs4(&bucket->cell[1], key, tag);
 	if (n0 & n1) {
 		if (!(bucket->cell[0].in.over & xi_over_bit(hash)))
 			return NULL;
@@ -34,8 +39,8 @@ static __always_inline const struct xi_inside *xi_find4(const struct xi_ask *ask
 			       space->first_bucket + xi_second_bucket(hash, space->buckets));
 		if (!bucket)
 			goto broken;
-		n0 = xi_nonzero((bucket->cell[0].key ^ key) | (bucket->cell[0].tag ^ tag));
-		n1 = xi_nonzero((bucket->cell[1].key ^ key) | (bucket->cell[1].tag ^ tag));
+		n0 = xi_differs4(&bucket->cell[0], key, tag);
+		n1 = xi_differs4(&bucket->cell[1], key, tag);
 		if (n0 & n1)
 			return NULL;
 	}
@@ -48,9 +53,10 @@ broken:
 
 static __always_inline __u64 xi_differs6(const struct xi_cell6 *cell, const __u64 key[4], __u32 tag)
 {
-	return xi_nonzero((cell->remote[0] ^ key[0]) | (cell->remote[1] ^ key[1]) |
-			  (cell->local[0] ^ key[2]) | (cell->local[1] ^ key[3]) |
-			  (cell->tag ^ tag));
+	const xi_word *remote = xi_words(cell->remote), *local = xi_words(cell->local);
+
+	return xi_nonzero((remote[0] ^ key[0]) | (remote[1] ^ key[1]) | (local[0] ^ key[2]) |
+			  (local[1] ^ key[3]) | (cell->tag ^ tag));
 }
 
 static __always_inline const struct xi_inside *xi_find6(const struct xi_ask *ask,

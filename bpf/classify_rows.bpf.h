@@ -51,7 +51,7 @@ static __always_inline __u32 xi_slot(const struct xi_ask *ask, const struct xi_p
 				       : xi_slot_hash(probe, ask->key[0], ask->key[1]);
 	if (first)
 		return bpf_ntohs(ask->key[0] >> (field == XI_PROBE_LOCAL_FIRST ? 32 : 0));
-	return (ask->key[0] & probe->mask[0]) * probe->mult[0] >> 48;
+	return (ask->key[0] & *xi_words(probe->mask)) * probe->mult[0] >> 48;
 }
 
 /*

@@ -55,7 +55,7 @@ __noinline __u32 xi_dense_search(__u32 first, __u32 count, __u32 at)
 __noinline __u32 xi_dense_search6(__u32 first, __u32 count, __u64 upper, __u64 lower)
 {
 	const struct xi_dense_step6 *step;
-	__u64 beyond, above;
+	__u64 from_upper, from_lower, beyond, above;
 	__u32 i, half;
 
 	upper = bpf_be64_to_cpu(upper);
@@ -65,9 +65,11 @@ __noinline __u32 xi_dense_search6(__u32 first, __u32 count, __u64 upper, __u64 l
 		step = xi_at(xi_dstep6, first + half);
 		if (!step)
 			return XI_NO_FILTER;
-		beyond = xi_below(upper, step->from[0]);
-		above = xi_below(step->from[0], upper);
-		beyond |= ~above & xi_below(lower, step->from[1]);
+		from_upper = bpf_be64_to_cpu(xi_words(step->from)[0]);
+		from_lower = bpf_be64_to_cpu(xi_words(step->from)[1]);
+		beyond = xi_below(upper, from_upper);
+		above = xi_below(from_upper, upper);
+		beyond |= ~above & xi_below(lower, from_lower);
 		asm volatile("" : "+r"(beyond));
 		first += half & ~(__u32)beyond;
 		count -= half;

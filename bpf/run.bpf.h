@@ -66,6 +66,7 @@ static __noinline enum xi_local_kind xi_local_ask(const struct xi_pkt *pkt, bool
 static __always_inline enum xi_local_kind xi_local_kind_of(const struct xi_pkt *pkt, bool remote)
 {
 	const struct xi_local_slot *slot;
+	const xi_word *known;
 	__u64 addr[2];
 	__u32 index;
 
@@ -74,7 +75,8 @@ static __always_inline enum xi_local_kind xi_local_kind_of(const struct xi_pkt *
 	slot = bpf_map_lookup_elem(&xi_local_slots, &index);
 	if (!slot || slot->ask)
 		return xi_local_ask(pkt, remote);
-	if ((slot->addr[0] ^ addr[0]) | (slot->addr[1] ^ addr[1]) | (slot->family ^ pkt->family))
+	known = xi_words(slot->addr);
+	if ((known[0] ^ addr[0]) | (known[1] ^ addr[1]) | (slot->family ^ pkt->family))
 		return XI_LOCAL_NONE;
 	return slot->kind;
 }

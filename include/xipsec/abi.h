@@ -13,12 +13,25 @@
 
 #include <linux/types.h>
 
-#define XI_ABI_VERSION 4
+#define XI_ABI_VERSION 5
 
 #define XI_ASSERT_SIZE(type, size) _Static_assert(sizeof(type) == (size), #type)
 
-enum xi_action { XI_ACT_NONE, XI_ACT_PERMIT, XI_ACT_BLOCK, XI_ACT_NEGOTIATE };
-enum xi_dir { XI_DIR_IN, XI_DIR_OUT, XI_DIR_MAX };
+/*
+ * An enum of one byte: a map has room for no more, and bpftool prints its name where it would
+ * print a number for a __u8.
+ */
+#define XI_BYTE_ENUM __attribute__((packed))
+
+enum xi_action { XI_ACT_NONE, XI_ACT_PERMIT, XI_ACT_BLOCK, XI_ACT_NEGOTIATE } XI_BYTE_ENUM;
+enum xi_dir { XI_DIR_IN, XI_DIR_OUT, XI_DIR_MAX } XI_BYTE_ENUM;
+
+/*
+ * Addresses and masks are byte arrays for whoever reads a dump, and words for the programs: those
+ * that are aligned to eight bytes, IPv4 the remote one and then the local one in one word.
+ */
+typedef __u64 __attribute__((may_alias)) xi_word;
+#define xi_words(bytes) ((const xi_word *)(const void *)(bytes))
 
 /* Precedence bands, lowest first (docs/classifier.md, "Order of precedence"). */
 enum xi_band {
@@ -27,7 +40,7 @@ enum xi_band {
 	XI_BAND_EXEMPTION,
 	XI_BAND_BOOT, /* nor to this one */
 	XI_BAND_IKE,
-};
+} XI_BYTE_ENUM;
 
 #define XI_REASON(NAME, label, text) XI_REASON_##NAME,
 enum xi_reason {
@@ -40,8 +53,10 @@ enum xi_reason {
 enum xi_event_kind {
 #include <xipsec/events.def>
 	XI_EVENT_MAX
-};
+} XI_BYTE_ENUM;
 #undef XI_EVENT
+
+enum xi_iface_class { XI_IFACE_LAN, XI_IFACE_REMOTE_ACCESS } XI_BYTE_ENUM;
 
 /*
  * What the classifier looks at. On ingress the source is remote, on egress the
@@ -54,10 +69,10 @@ struct xi_pkt {
 	__u16 local_port;
 	__u8 proto;  /* upper-layer protocol, after extension headers */
 	__u8 family; /* 4 or 6 */
-	__u8 dir;    /* enum xi_dir */
-	__u8 flags;  /* XI_PKT_* */
+	enum xi_dir dir;
+	__u8 flags; /* XI_PKT_* */
 	__u8 icmp_type, icmp_code;
-	__u8 iface_class; /* enum xi_iface_class */
+	enum xi_iface_class iface_class;
 	__u8 pad;
 	__u32 len; /* IP packet length in bytes, for counters */
 };
@@ -68,8 +83,6 @@ XI_ASSERT_SIZE(struct xi_pkt, 48);
 #define XI_PKT_FIRST_FRAG  0x04
 #define XI_PKT_GROUP	   0x08 /* multicast or broadcast */
 #define XI_PKT_ND	   0x10 /* IPv6 neighbour discovery, RFC 4861 types 133-137 */
-
-enum xi_iface_class { XI_IFACE_LAN, XI_IFACE_REMOTE_ACCESS };
 
 /* What the classifier answers. filter_idx is the place in the filter array. */
 struct xi_verdict {
@@ -105,7 +118,8 @@ enum xi_frag_kind {
  */
 struct xi_run {
 	struct xi_pkt pkt;
-	enum xi_action action;	    /* what the filter list said */
+	enum xi_action action; /* what the filter list said */
+	__u8 pad[3];
 	__u32 filter_idx;	    /* XI_NO_FILTER if none */
 	enum xi_reason reason;	    /* NONE: nothing but the verdict happened */
 	__u32 slot, generation;	    /* of the filter list, read once, together */
@@ -238,7 +252,7 @@ XI_ASSERT_SIZE(struct xi_hit_log, 320);
 /* ------------------------------------------------------------ addresses */
 
 /* xi_local: the addresses of this host and the broadcast addresses of its links. */
-enum xi_local_kind { XI_LOCAL_NONE, XI_LOCAL_ME, XI_LOCAL_BROADCAST };
+enum xi_local_kind { XI_LOCAL_NONE, XI_LOCAL_ME, XI_LOCAL_BROADCAST } XI_BYTE_ENUM;
 
 struct xi_local {
 	enum xi_local_kind kind;
@@ -258,10 +272,10 @@ XI_ASSERT_SIZE(struct xi_addr_key, 20);
  */
 #define XI_LOCAL_SLOTS 1024
 struct xi_local_slot {
-	__u64 addr[2];
-	__u8 family; /* 0: no address was ever here */
-	__u8 kind;   /* enum xi_local_kind */
-	__u8 ask;    /* 1: look into xi_local */
+	__u8 addr[16] __attribute__((aligned(8))); /* programs read it as two words */
+	__u8 family;				   /* 0: no address was ever here */
+	enum xi_local_kind kind;
+	__u8 ask; /* 1: look into xi_local */
 	__u8 pad[5];
 };
 XI_ASSERT_SIZE(struct xi_local_slot, 24);
@@ -278,13 +292,13 @@ struct xi_iface {
 	__u32 tap_ifindex; /* 0: no worker, protected packets are dropped */
 	__u32 xsk_base;	   /* first index of this interface in xi_xsks */
 	__u32 queues;	   /* receive queues served; above: XI_REASON_NO_WORKER */
-	enum xi_iface_class klass;
 	__u8 mac[6];
+	enum xi_iface_class klass;
+	__u8 pad;
 	/* For show status: the errno with which this kind of XDP was refused, or 0. */
 	__u16 native_errno, generic_errno; /* some of the kernel's own are above 512 */
-	__u16 pad;
 };
-XI_ASSERT_SIZE(struct xi_iface, 28);
+XI_ASSERT_SIZE(struct xi_iface, 24);
 
 /* -------------------------------------------- security associations */
 
@@ -372,12 +386,13 @@ XI_ASSERT_SIZE(struct xi_event, 80);
 #define XI_LISTENERS_MAX 8
 
 struct xi_sample {
-	__u64 time_ns;	  /* CLOCK_MONOTONIC */
-	__u32 listeners;  /* bit i: selected for listener i; 0: not selected in the kernel */
-	__u32 hook;	  /* enum xi_hook */
-	__u32 result;	  /* as the program returned it: XDP_* or TC_ACT_* */
-	__u32 action;	  /* enum xi_action, of the filter list */
-	__u32 reason;	  /* enum xi_reason */
+	__u64 time_ns;	 /* CLOCK_MONOTONIC */
+	__u32 listeners; /* bit i: selected for listener i; 0: not selected in the kernel */
+	enum xi_hook hook;
+	__u32 result;	       /* as the program returned it: XDP_* or TC_ACT_* */
+	enum xi_action action; /* of the filter list */
+	__u8 pad[3];
+	enum xi_reason reason;
 	__u32 filter_idx; /* in that generation; XI_NO_FILTER if none */
 	__u32 generation;
 	__u32 ifindex;
@@ -407,7 +422,7 @@ struct xi_acquire_key {
 	__u16 local_port;
 	__u8 family;
 	__u8 proto;
-	__u8 kind; /* enum xi_event_kind */
+	enum xi_event_kind kind;
 	__u8 pad;
 };
 XI_ASSERT_SIZE(struct xi_acquire_key, 40);
@@ -430,18 +445,19 @@ struct xi_frag_key {
 	__u32 ident;
 	__u8 family;
 	__u8 proto; /* 0 for IPv6, where it is no part of the fragment's identity */
-	__u8 dir;
-	__u8 iface_class; /* that the verdict is of */
+	enum xi_dir dir;
+	enum xi_iface_class iface_class; /* that the verdict is of */
 };
 XI_ASSERT_SIZE(struct xi_frag_key, 40);
 
 struct xi_frag {
 	__u64 time_ns; /* CLOCK_MONOTONIC; good for some seconds */
 	__u32 generation;
-	enum xi_action action;
 	__u32 filter_idx;
-	__u32 pad;
+	enum xi_action action;
+	__u8 pad[7];
 };
+XI_ASSERT_SIZE(struct xi_frag, 24);
 
 /*
  * xi_frag_marks: when a fragment between two hosts last went up to the kernel's

@@ -29,15 +29,16 @@ struct xi_filter {
 	__u16 remote_port_lo, remote_port_hi;
 	__u16 local_port_lo, local_port_hi;
 	__u8 flags; /* XI_F_* */
-	__u8 icmp_type, icmp_code, iface_class;
+	__u8 icmp_type, icmp_code;
+	enum xi_iface_class iface_class;
 	__u32 id;   /* as `xipsec compile` prints it */
 	__u32 rule; /* index of the rule in the policy; XI_NO_FILTER: built in */
 	enum xi_dir dir;
 	enum xi_action action;
 	enum xi_band band;
-	__u32 pad;
+	__u8 pad[5];
 };
-XI_ASSERT_SIZE(struct xi_filter, 72);
+XI_ASSERT_SIZE(struct xi_filter, 64);
 
 #define XI_F_LOCAL_IS_ME 0x01
 #define XI_F_PROTO	 0x02 /* protocol given */
@@ -76,18 +77,20 @@ enum xi_probe_field {
 #define XI_PROBE_ADDRS	     6 /* the first six */
 #define XI_PROBE_SLOT_FIELDS 8 /* all but the protocol */
 
+/* How a field is told apart. */
+enum xi_probe_use { XI_PROBE_OFF, XI_PROBE_HASH, XI_PROBE_WHOLE } XI_BYTE_ENUM;
+
 struct xi_probe {
-	/* Of the address as it lies in memory; IPv4: of remote | local << 32. */
-	__u64 mask[2], mult[2];
-	__u8 on;       /* XI_PROBE_HASH or XI_PROBE_WHOLE; 0: off */
+	/* Of the address; IPv4: of the remote one and then the local one. */
+	__u8 mask[16] __attribute__((aligned(8)));
+	__u64 mult[2];
+	enum xi_probe_use on;
 	__u8 of_local; /* IPv6: which address */
 	__u8 depth;    /* bits, for people */
 	__u8 pad;
 	__u32 rows; /* how many distinct rows, for people */
 };
 XI_ASSERT_SIZE(struct xi_probe, 40);
-#define XI_PROBE_HASH  1
-#define XI_PROBE_WHOLE 2
 
 struct xi_space {
 	__u64 seed;   /* of the hash of cells; odd */
@@ -156,10 +159,11 @@ struct xi_rows_big {
 /* ---------------------------------------------------- shapes and cells */
 
 struct xi_shape {
-	__u64 mask4;		    /* IPv4: of remote | local << 32, as they lie in memory */
-	__u16 group_end;	    /* after a match, shapes of the space from here on cannot win */
-	__u8 flags;		    /* XI_SHAPE_* */
-	__u8 band;		    /* enum xi_band */
+	/* IPv4; programs read both as one word. */
+	__u8 remote_mask[4] __attribute__((aligned(8))), local_mask[4];
+	__u16 group_end; /* after a match, shapes of the space from here on cannot win */
+	__u8 flags;	 /* XI_SHAPE_* */
+	enum xi_band band;
 	__u8 remote_len, local_len; /* of the mask: 0 for `me` */
 	__u8 family;
 	__u8 pad;
@@ -179,6 +183,7 @@ struct xi_rect {
 	__u16 y_lo, y_hi;
 	__u32 filter; /* index in xi_filter = rank: the lower one wins */
 	enum xi_action action;
+	__u8 pad[3];
 };
 XI_ASSERT_SIZE(struct xi_rect, 16);
 
@@ -187,14 +192,14 @@ struct xi_rects {
 };
 XI_ASSERT_SIZE(struct xi_rects, 64);
 
-enum xi_cell_kind { XI_CELL_ONE, XI_CELL_LIST, XI_CELL_TREE, XI_CELL_DENSE };
+enum xi_cell_kind { XI_CELL_ONE, XI_CELL_LIST, XI_CELL_TREE, XI_CELL_DENSE } XI_BYTE_ENUM;
 
 /* What is behind the key of a cell. The best rectangle is at hand: no second load. */
 struct xi_inside {
 	__u16 x_lo, x_hi, y_lo, y_hi; /* of the best filter; of none for a tree */
 	__u32 filter;
-	__u8 action;
-	__u8 kind;   /* enum xi_cell_kind */
+	enum xi_action action;
+	enum xi_cell_kind kind;
 	__u8 lines;  /* LIST: lines in xi_rect after the rectangle here */
 	__u8 over;   /* of a bucket's first cell: xi_over_bit() of cells in their second place */
 	__u32 first; /* LIST: in xi_rect; TREE: in xi_tree; DENSE: in xi_dense */
@@ -203,16 +208,19 @@ XI_ASSERT_SIZE(struct xi_inside, 20);
 #define XI_LIST_LINES  4    /* more than 1 + 4 * 4 rectangles are searched by vectors */
 #define XI_RECTS_DENSE 4096 /* and more than this, or than memory is for vectors, by a tree */
 
-/* Two to a cache line. A cell lies in one of two buckets and nowhere else. */
+/*
+ * Two to a cache line. A cell lies in one of two buckets and nowhere else. Addresses are masked,
+ * and compared by xi_words().
+ */
 struct xi_cell4 {
-	__u64 key; /* masked: remote | local << 32, as they lie in memory */
+	__u8 remote[4] __attribute__((aligned(8))), local[4];
 	__u32 tag; /* xi_cell_tag(); 0: free */
 	struct xi_inside in;
 };
 XI_ASSERT_SIZE(struct xi_cell4, 32);
 
 struct xi_cell6 {
-	__u64 remote[2], local[2];
+	__u8 remote[16] __attribute__((aligned(8))), local[16];
 	__u32 tag;
 	struct xi_inside in;
 	__u64 pad;
@@ -249,10 +257,12 @@ struct xi_node {
 };
 
 struct xi_step {
-	__u16 from;   /* up to the next step's */
-	__u16 action; /* of that filter */
-	__u32 value;  /* filter index, XI_NO_FILTER for none */
+	__u16 from;	       /* up to the next step's */
+	enum xi_action action; /* of that filter */
+	__u8 pad;
+	__u32 value; /* filter index, XI_NO_FILTER for none */
 };
+XI_ASSERT_SIZE(struct xi_step, 8);
 #define XI_TREE_DEPTH 18 /* nodes from leaf to root; halvings of a step list */
 
 /* ---------------------------------------------------------------- hash */
@@ -318,9 +328,9 @@ static inline __u8 xi_over_bit(__u64 hash)
 /* The slot of an address: its words masked, multiplied and added, the upper 16 bits. */
 static inline __u32 xi_slot_hash(const struct xi_probe *probe, __u64 word, __u64 next)
 {
-	return ((word & probe->mask[0]) * probe->mult[0] +
-		(next & probe->mask[1]) * probe->mult[1]) >>
-	       48;
+	const xi_word *mask = xi_words(probe->mask);
+
+	return ((word & mask[0]) * probe->mult[0] + (next & mask[1]) * probe->mult[1]) >> 48;
 }
 
 #define XI_TABLE(NAME, name, type) XI_TABLE_##NAME,

@@ -61,7 +61,7 @@ struct xi_dense_step {
 XI_ASSERT_SIZE(struct xi_dense_step, 16);
 
 struct xi_dense_step6 {
-	__u64 from[2]; /* an IPv6 address as two numbers, the upper half first */
+	__u8 from[16] __attribute__((aligned(8))); /* an IPv6 address */
 	__u64 summary;
 	__u32 vector;
 	__u32 pad;
@@ -77,7 +77,7 @@ struct xi_dense_filter {
 	__u32 filter; /* index in xi_filter = rank */
 	__u32 limit;  /* shapes of the space from here on cannot win against it */
 	enum xi_action action;
-	__u32 pad;
+	__u8 pad[7];
 };
 XI_ASSERT_SIZE(struct xi_dense_filter, 16);
 

@@ -519,7 +519,7 @@ static void grow_spare(void)
 	struct dp_room room;
 
 	assert_int_equal(dp_room_for(lists[1], &room), 0);
-	room.capacity[XI_TABLE_FILTER] = 2 << 20;
+	room.capacity[XI_TABLE_FILTER] = 5 << 19;
 	assert_int_equal(dp_slot_make(dp, spare, &room), 0);
 	assert_true(dp_slot_bytes(&dp->slot[spare]) > 128u << 20);
 }

@@ -108,13 +108,16 @@ static void write_cells(struct build *build, const struct xi_space *space,
 			uint8_t over = out->in.over;
 
 			*out = (struct xi_cell6){.tag = cell->tag, .in = cell->in};
-			memcpy(out->remote, cell->key, sizeof(cell->key));
+			memcpy(out->remote, cell->key, sizeof(out->remote));
+			memcpy(out->local, cell->key + 2, sizeof(out->local));
 			out->in.over = over;
 		} else {
 			struct xi_cell4 *out = &table4[bucket].cell[k];
 			uint8_t over = out->in.over;
 
-			*out = (struct xi_cell4){cell->key[0], cell->tag, cell->in};
+			*out = (struct xi_cell4){.tag = cell->tag, .in = cell->in};
+			memcpy(out->remote, cell->key, sizeof(out->remote));
+			memcpy(out->local, (const __u8 *)cell->key + 4, sizeof(out->local));
 			out->in.over = over;
 		}
 		uint64_t hash = place->hash[place->inmate[at] - 1];

@@ -63,6 +63,17 @@ static void draw_samples(struct chooser *c)
 
 /* ------------------------------------------------------------- candidates */
 
+/* The local address of IPv4 is the second half of a word. */
+static void set_mask(struct field *field, uint8_t len)
+{
+	__u64 words[2];
+
+	prefix_words(len, words);
+	if (!field->v6 && field->of == FIELD_LOCAL)
+		words[0] <<= 32;
+	memcpy(field->probe.mask, words, sizeof(words));
+}
+
 static void add_candidate(struct chooser *c, enum field_of of, uint8_t depth)
 {
 	struct field *field = &c->field[c->count];
@@ -78,9 +89,7 @@ static void add_candidate(struct chooser *c, enum field_of of, uint8_t depth)
 				      field->direct ? 1 : field->shortest);
 	field->probe.mult[0] = key | 1;
 	field->probe.mult[1] = xi_hash_end(key) | 1;
-	prefix_words(depth, field->probe.mask);
-	if (!field->v6 && of == FIELD_LOCAL)
-		field->probe.mask[0] <<= 32;
+	set_mask(field, depth);
 	c->count++;
 }
 
@@ -197,9 +206,7 @@ static const uint64_t *rows_of_len(struct chooser *c, const struct field *like, 
 	if (*rows)
 		return *rows;
 	*rows = calloc((size_t)SAMPLES * c->rows->words, sizeof(**rows));
-	prefix_words(len, field.probe.mask);
-	if (!field.v6 && field.of == FIELD_LOCAL)
-		field.probe.mask[0] <<= 32;
+	set_mask(&field, len);
 	if (*rows)
 		mark_hashed(c, &field, len, len, *rows);
 	return *rows;

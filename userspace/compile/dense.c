@@ -236,15 +236,19 @@ static uint64_t summary_of(const struct dense *d)
 static int add_step(struct dense *d, bool v6, wide from, uint32_t vector)
 {
 	int64_t at = tab_add(&d->build->tab[v6 ? XI_TABLE_DSTEP6 : XI_TABLE_DSTEP], 1);
+	struct xi_dense_step6 *step6;
 
 	if (at < 0)
 		return at;
-	if (v6)
-		*build_at(d->build, DSTEP6, struct xi_dense_step6, at) = (struct xi_dense_step6){
-			.from = {from >> 64, from}, .vector = vector, .summary = summary_of(d)};
-	else
+	if (!v6) {
 		*build_at(d->build, DSTEP, struct xi_dense_step, at) = (struct xi_dense_step){
 			.from = from, .vector = vector, .summary = summary_of(d)};
+		return 0;
+	}
+	step6 = build_at(d->build, DSTEP6, struct xi_dense_step6, at);
+	*step6 = (struct xi_dense_step6){.vector = vector, .summary = summary_of(d)};
+	for (int i = 15; i >= 0; i--, from >>= 8)
+		step6->from[i] = from;
 	return 0;
 }
 

@@ -110,14 +110,12 @@ static int compare_entry(const void *pa, const void *pb)
 	return a->rect.filter < b->rect.filter ? -1 : a->rect.filter > b->rect.filter;
 }
 
-static uint64_t prefix_mask4(uint8_t len)
+static void prefix_mask4(uint8_t len, uint8_t ret[4])
 {
 	struct xi_addr addr = {.b = {0xff, 0xff, 0xff, 0xff}};
-	uint32_t mask;
 
 	xi_addr_mask(&addr, len);
-	memcpy(&mask, addr.b, sizeof(mask));
-	return mask;
+	memcpy(ret, addr.b, 4);
 }
 
 static int add_shape(struct build *build, const struct entry *e)
@@ -130,9 +128,10 @@ static int add_shape(struct build *build, const struct entry *e)
 	shape = build_at(build, SHAPE, struct xi_shape, index);
 	shape->remote_len = e->remote_len;
 	shape->local_len = e->me ? 0 : e->local_len;
-	if (e->family == 4)
-		shape->mask4 = prefix_mask4(shape->remote_len) | prefix_mask4(shape->local_len)
-									 << 32;
+	if (e->family == 4) {
+		prefix_mask4(shape->remote_len, shape->remote_mask);
+		prefix_mask4(shape->local_len, shape->local_mask);
+	}
 	shape->family = e->family;
 	shape->band = e->band;
 	shape->flags = (e->me ? XI_SHAPE_ME : 0) | (e->proto_given ? XI_SHAPE_PROTO : 0);

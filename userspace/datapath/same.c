@@ -17,7 +17,7 @@
 #define ACT_FROM     offsetof(struct xi_filter, dir)
 #define ACT_BYTES    (offsetof(struct xi_filter, pad) - ACT_FROM)
 
-_Static_assert(SELECT_BYTES % 8 == 0 && ACT_BYTES % 4 == 0, "hashed in words");
+_Static_assert(SELECT_BYTES % 8 == 0 && ACT_BYTES <= 8, "hashed in words");
 _Static_assert(ACT_FROM == offsetof(struct xi_filter, rule) + 4, "nothing else is left out");
 
 static bool same(const struct xi_filter *a, const struct xi_filter *b)
@@ -35,17 +35,14 @@ static uint64_t mix(uint64_t hash, uint64_t word)
 static uint64_t hash_of(const struct xi_filter *filter)
 {
 	uint64_t hash = 0, word;
-	uint32_t half;
 
 	for (size_t i = 0; i < SELECT_BYTES; i += sizeof(word)) {
 		memcpy(&word, (const char *)filter + i, sizeof(word));
 		hash = mix(hash, word);
 	}
-	for (size_t i = 0; i < ACT_BYTES; i += sizeof(half)) {
-		memcpy(&half, (const char *)filter + ACT_FROM + i, sizeof(half));
-		hash = mix(hash, half);
-	}
-	return hash;
+	word = 0;
+	memcpy(&word, (const char *)filter + ACT_FROM, ACT_BYTES);
+	return mix(hash, word);
 }
 
 /* The middle part: places in `old` by hash, linear probing, at most half full. */
