@@ -113,6 +113,7 @@ static void check_family(uint8_t family, uint8_t longest, enum field_of of)
 	struct field field = {.of = of, .v6 = family == 6};
 	struct lengths lengths;
 	uint32_t plain = 0, spread = 0, spreads = 0;
+	__u64 mask[2];
 
 	rows.set = malloc(SET_WORDS * sizeof(*rows.set));
 	rows.matrix = malloc((size_t)XI_SLOTS * rows.words * 8);
@@ -125,9 +126,10 @@ static void check_family(uint8_t family, uint8_t longest, enum field_of of)
 	field.probe.mult[1] = 0xc2b2ae3d27d4eb4full;
 	for (unsigned depth = 1; depth <= longest; depth += 1 + draw(longest / 8)) {
 		field.probe.depth = depth;
-		prefix_words(depth, field.probe.mask);
+		prefix_words(depth, mask);
 		if (family == 4 && of == FIELD_LOCAL)
-			field.probe.mask[0] <<= 32;
+			mask[0] <<= 32;
+		memcpy(field.probe.mask, mask, sizeof(mask));
 		field.shortest = depth;
 		plain += check_field(&rows, &field);
 		field.shortest = shortest_spread(&lengths, depth);
