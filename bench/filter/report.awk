@@ -54,15 +54,19 @@ function table(title, what,	r, s, name)
 }
 END {
 	figures()
+	for (at in samples)
+		if (!least || samples[at] < least)
+			least = samples[at]
 	for (r = 1; r <= rows; r++)
 		for (s = 1; s <= sizes; s++)
 			if (has(names[r], size[s]))
 				any[names[r]] = measured[s] = 1
 	print "# What a filter lookup costs\n"
 	print "Made by `make bench-filter`; [docs/benchmark.md](../../docs/benchmark.md) has the method. Lower quartiles of "
-	print most " interleaved rounds; every packet is a new flow and is dropped. The number of filters is on top.\n"
+	print (least < most ? least " to " : "") most " interleaved rounds; every packet is a new flow and is dropped. The number of filters is on top;"
+	print "each column is a run of its own.\n"
 	print "* machine: " about["machine"]
-	print "* date: " about["date"] ", commit " about["commit"]
+	print "* date: " about["date"] ", commit " about["commit"] " (of the last run)"
 	print "* mitigations: " about["mitigations"]
 	print "* peers: " about["peers"]
 	print "\n![lookup cost against number of filters](filter.svg)"
