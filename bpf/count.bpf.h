@@ -93,6 +93,7 @@ __noinline int xi_hit_log_empty(struct xi_hit_log *log, __u32 row, __u32 shared)
 		xi_count_hit(row + log->hit[i].filter_idx, &log->hit[i], shared);
 	barrier();
 	log->held = 0;
+	barrier();
 	log->rounds++;
 	return 0;
 }
