@@ -52,6 +52,8 @@ until_line() # FILE TEXT
 
 for ns in $inner $gate $outer; do
 	ip netns add $ns
+	# Until the addresses of a link are known to be its own no neighbour is asked for, and packets get lost.
+	nsenter --net=/run/netns/$ns sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
 	ip -n $ns link set lo up
 done
 link() # NAMESPACE NAME NET
