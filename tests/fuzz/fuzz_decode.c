@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Anything as a capture, through everything `xipsec decode` does with it but printing. */
 // FUZZ-SOURCES: userspace/decode/*.c ike/wire/*.c ike/crypto/*.c
-// FUZZ-SOURCES: userspace/util/pcap.c userspace/util/algs.c userspace/util/diag.c userspace/util/memtext.c
+// FUZZ-SOURCES: userspace/util/pcap.c userspace/util/algs.c userspace/util/diag.c
+// FUZZ-SOURCES: userspace/util/memtext.c
 #include "decode/decode.h"
 #include "decode/text.h"
 
